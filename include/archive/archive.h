@@ -1,0 +1,58 @@
+#ifndef ARCHIVE_ARCHIVE_H
+#define ARCHIVE_ARCHIVE_H
+
+#include <stdio.h>
+
+#include "mail/target.h"
+
+/* The folders and names of an archive (DESIGN 6). */
+#define ARCHIVE_INDEX "mailhaul.db"
+#define ARCHIVE_VOLUMES "volumes"
+#define ARCHIVE_RUNS "runs"
+#define ARCHIVE_SEALED ".tar.zst"
+#define ARCHIVE_PART ".tar.zst.part"
+
+/* Make the folders (0700) and README.txt if they lack. */
+bool archive_create(const char *dir, struct err *);
+/* True if dir holds sealed volumes or .part files: an index must exist. */
+bool archive_has_volumes(const char *dir, bool *yes, struct err *);
+
+struct archive_options {
+	const char *dir;
+	const char *run;       /* run name: volumes are RUN-0001 … */
+	int level;             /* zstd; 0: 3 */
+	uint64_t volume_limit; /* octets of file; 0: 1 GiB */
+	int threads;           /* compressors; 0: one per processor */
+	uint64_t min_free;     /* octets of disk to leave; 0: 64 MiB */
+	/* Called with octets read back so far while a volume is being sealed.
+	 */
+	void (*sealing)(void *arg, uint64_t done, uint64_t of);
+	void *sealing_arg;
+};
+
+/*
+ * The writer, a target. Nothing is opened before the first deliver. resume:
+ * continue this volume, which a run left open, through target_ops.resolve
+ * with .progress = the index's word (volume, committed, plain, first_frame =
+ * frames, and all its frames in .frames). Orphans (a .part the index doesn't
+ * know) are removed by archive_sweep.
+ */
+bool archive_target_new(
+    struct target *, const struct archive_options *, struct err *);
+/* Milliseconds spent reading sealed volumes back, so far. */
+uint64_t archive_target_readback_ms(const struct target *);
+
+/*
+ * For each NAME.part in volumes/ for which known says no: remove it (nothing
+ * in it was ever promised). Under the archive's lock only.
+ */
+bool archive_sweep(const char *dir, bool (*known)(void *arg, const char *name),
+    void *arg, struct err *);
+/*
+ * A volume that the index holds open, but that was already renamed when the
+ * run died: *sealed, its octets' SHA-256 and frames (free() them).
+ */
+bool archive_find_sealed(const char *dir, const char *volume, bool *sealed,
+    struct progress *, struct frame_info **frames, struct err *);
+
+#endif

@@ -1,0 +1,63 @@
+#ifndef ARCHIVE_MANIFEST_H
+#define ARCHIVE_MANIFEST_H
+
+#include "mail/target.h"
+
+/*
+ * runs/NAME.jsonl.zst: what a run changed, one JSON object a line
+ * (schemas/manifest.schema.json), each run naming the SHA-256 of the one
+ * before. Written from the index's word, so writing it twice gives the same
+ * octets. The file's SHA-256 is of the compressed file.
+ */
+struct manifest;
+
+struct manifest_run {
+	const char *name, *command,
+	    *state; /* complete incomplete interrupted */
+	int64_t started, ended;
+	const char *previous;           /* run name; NULL: the first */
+	const uint8_t *previous_sha256; /* NULL: the first */
+};
+struct manifest_mailbox {
+	const char *account, *mailbox;
+	uint64_t uidvalidity, inventory;
+	uint64_t already, delivered, duplicate, excluded, repaired, quarantined,
+	    unreadable, vanished, unknown;
+};
+struct manifest_volume {
+	const char *name;
+	uint8_t sha256[32];
+	uint64_t octets, frames;
+};
+/* Something that did not end as delivered. */
+struct manifest_outcome {
+	const char *account, *mailbox;
+	uint64_t uidvalidity, uid;
+	const char *outcome, *why;
+};
+
+bool manifest_begin(struct manifest **, const char *dir,
+    const struct manifest_run *, struct err *);
+bool manifest_mailbox(
+    struct manifest *, const struct manifest_mailbox *, struct err *);
+/* A placement that began in this run (to_run false) or ended. */
+bool manifest_placement(struct manifest *, const struct catalog_row *,
+    const char *volume, bool ended, struct err *);
+bool manifest_outcome(
+    struct manifest *, const struct manifest_outcome *, struct err *);
+bool manifest_volume(
+    struct manifest *, const struct manifest_volume *, struct err *);
+/* fsync, rename, fsync folder; *m is freed and cleared either way. */
+bool manifest_end(struct manifest **m, uint8_t sha256[32], struct err *);
+void manifest_abandon(struct manifest **);
+
+/* Walk the chain: every file in runs/ is parsed, its lines are valid JSON, its
+ * previous hash is that of the file before. volume: each volume line; run:
+ * each file with its own SHA-256. NULLs allowed. */
+bool manifest_check(const char *dir,
+    void (*volume)(void *arg, const char *run, const struct manifest_volume *),
+    void (*run)(void *arg, const char *name, const uint8_t sha256[32]),
+    void (*finding)(void *arg, const char *run, const char *what), void *arg,
+    struct err *);
+
+#endif

@@ -1,0 +1,68 @@
+#ifndef ARCHIVE_READER_H
+#define ARCHIVE_READER_H
+
+#include "mail/target.h"
+
+/*
+ * Random access to an archive's volumes, sealed or .part, through frames
+ * only: never extracts by name. Memory: one frame. One thread.
+ */
+struct archive_reader;
+bool archive_reader_open(
+    struct archive_reader **, const char *dir, struct err *);
+void archive_reader_close(struct archive_reader **);
+
+/*
+ * The frames of a volume as the index holds them. Without this call those of
+ * the volume's own seek table are used (sealed volumes).
+ */
+bool archive_reader_frames(struct archive_reader *, const char *volume,
+    const struct frame_info *, size_t n, struct err *);
+/* Frames taken from the seek table: *n, borrowed till the next volume. */
+bool archive_reader_seek_table(struct archive_reader *, const char *volume,
+    const struct frame_info **, size_t *n, struct err *);
+
+/* Octets [skip, skip + n) of the data at (volume, frame, offset), in order,
+ * reading only the frames concerned. */
+bool archive_reader_data(struct archive_reader *, const char *volume,
+    uint32_t frame, uint64_t offset, uint64_t skip, uint64_t n,
+    bool (*each)(void *arg, const void *, size_t, struct err *), void *arg,
+    struct err *);
+
+/* The message's octets to each; afterwards compared with sha256:
+ * ERR_MISMATCH if they differ (the octets have been given all the same). */
+bool archive_reader_message(struct archive_reader *,
+    const struct message_parts *,
+    bool (*each)(void *arg, const void *, size_t, struct err *), void *arg,
+    struct err *);
+
+/* One finding of a verification. */
+struct archive_finding {
+	const char *volume;
+	const char *entry; /* NULL: the volume itself */
+	const char *what;  /* a sentence */
+};
+struct archive_verified {
+	uint64_t volumes, frames, entries, octets; /* plain octets hashed */
+	uint64_t findings;
+};
+/*
+ * Check one sealed volume by itself: every frame's checksum, the seek table
+ * against the frames, the tar stream through libarchive, each entry's octets
+ * against its content hash, the catalog against the entries (every row has
+ * its entry; every .hdr joined with its body gives its hash), and the file's
+ * SHA-256 if sha256 is not NULL. Findings are reported, errors only if the
+ * check itself can't go on. Memory bounded; hostile volumes survived.
+ */
+bool archive_verify_volume(struct archive_reader *, const char *volume,
+    const uint8_t *sha256, bool quick,
+    void (*finding)(void *arg, const struct archive_finding *), void *arg,
+    struct archive_verified *, struct err *);
+
+/* Names of the sealed volumes in volumes/, sorted; free each and the array. */
+bool archive_volumes(const char *dir, char ***names, size_t *n, struct err *);
+/* SHA-256 of a sealed volume's file. */
+bool archive_volume_digest(
+    const char *dir, const char *volume, uint8_t sha256[32], struct err *);
+
+#endif

@@ -1,0 +1,71 @@
+#ifndef BASE_ERR_H
+#define BASE_ERR_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+/* What has to be given up. */
+enum err_scope { ERR_MESSAGE, ERR_MAILBOX, ERR_ACCOUNT, ERR_RUN };
+
+/* Decides exit code, outcome class and the report's "fix". */
+enum err_code {
+	ERR_OTHER,
+	ERR_USAGE,
+	ERR_LOGIN,
+	ERR_NETWORK,
+	ERR_TLS,
+	ERR_PROTOCOL,
+	ERR_THROTTLE,
+	ERR_QUOTA,
+	ERR_TOO_BIG,
+	ERR_REFUSED,
+	ERR_GONE,
+	ERR_UIDVALIDITY,
+	ERR_DISK_FULL,
+	ERR_IO,
+	ERR_LOCKED,
+	ERR_DAMAGED,
+	ERR_STOPPED,
+	ERR_AMBIGUOUS,
+	ERR_MISMATCH
+};
+
+/*
+ * An error is a value: scope and code for the program, text for people.
+ * Callers look at scope, code and transient, never at the text.
+ */
+struct err {
+	enum err_scope scope;
+	enum err_code code;
+	bool transient;  /* worth a retry later in this run */
+	int64_t until;   /* unix ms; ERR_THROTTLE: pause until then */
+	char text[480];  /* one line, no final newline; safe on a terminal */
+	char words[320]; /* the peer's own words, escaped; empty if none */
+	char hint[640];  /* what to do next, lines; empty if none */
+};
+
+/*
+ * Fill *e and return false, so that a failure is one line.  Control
+ * characters that the arguments bring are escaped.  transient is false.
+ */
+bool err_set(struct err *e, enum err_scope, enum err_code, const char *fmt, ...)
+    __attribute__((format(printf, 4, 5)));
+
+/* The same, worth a retry. */
+bool err_set_transient(struct err *e, enum err_scope, enum err_code,
+    const char *fmt, ...) __attribute__((format(printf, 4, 5)));
+
+/* err_set for a failed system call: appends strerror(errno); ENOSPC, EDQUOT,
+ * EROFS and EACCES become ERR_DISK_FULL (not writable), others ERR_IO. */
+bool err_errno(struct err *e, enum err_scope, const char *fmt, ...)
+    __attribute__((format(printf, 3, 4)));
+
+/* Add to an error already set; each returns false. */
+bool err_words(struct err *e, const char *words, uint64_t len);
+bool err_hint(struct err *e, const char *fmt, ...)
+    __attribute__((format(printf, 2, 3)));
+
+/* "login", "network" …: a stable word for JSON and logs. */
+const char *err_code_word(enum err_code);
+
+#endif

@@ -1,0 +1,46 @@
+#ifndef IMAP_IMAP_H
+#define IMAP_IMAP_H
+
+#include "conf/secret.h"
+#include "mail/source.h"
+#include "net/wire.h"
+
+struct imap_options {
+	struct wire_options
+	    wire; /* everything borrowed for the object's life */
+	const char *user;
+	const char *authzid; /* PLAIN only; NULL: none */
+	const struct secret *secret;
+	const char *auth;         /* --source-auth: one mechanism; NULL: best */
+	const char *spool_dir;    /* for contents */
+	const char *only_mailbox; /* UTF-8 display name; NULL: all */
+	bool namespace_other, namespace_shared; /* personal always */
+	bool allow_preauth;
+	uint32_t window_messages; /* 0: 500 a FETCH command */
+	uint64_t window_octets;   /* 0: 8 MiB a FETCH command */
+};
+
+/* What a session found out at login: for check and for logs. */
+struct imap_facts {
+	char mechanism[24];              /* "SCRAM-SHA-256", "LOGIN" … */
+	char capabilities[1024];         /* after login */
+	char server_id[256];             /* ID response, escaped; "" if none */
+	const struct wire_tls_info *tls; /* borrowed; NULL: plaintext */
+};
+
+/*
+ * Connect, read the greeting, TLS, log in (once: a refusal is ERR_LOGIN,
+ * final, with the server's words). NAMESPACE and ID are asked.
+ */
+bool imap_source_new(
+    struct source *, const struct imap_options *, struct err *);
+const struct imap_facts *imap_source_facts(const struct source *);
+const struct wire_counters *imap_source_counters(const struct source *);
+/* STATUS (MESSAGES, UIDNEXT, UIDVALIDITY, SIZE where offered) for check.
+ * size: UINT64_MAX if not told. */
+bool imap_source_status(struct source *, const char *name,
+    struct source_opened *, uint64_t *size, struct err *);
+/* QUOTA's STORAGE (RFC 9208) of INBOX in octets; false if not offered. */
+bool imap_source_quota(struct source *, uint64_t *used, uint64_t *limit);
+
+#endif

@@ -1,0 +1,237 @@
+#ifndef INDEX_INDEX_H
+#define INDEX_INDEX_H
+
+#include "base/err.h"
+#include "mail/header.h"
+#include "mail/source.h"
+#include "mail/target.h"
+
+/*
+ * The SQLite index (DESIGN 7, schemas/).  A connection belongs to one thread;
+ * two threads open two.  All ids are > 0.  Every failure is ERR_RUN:
+ * ERR_DAMAGED (not a database, wrong application_id or version, corrupt),
+ * ERR_DISK_FULL, ERR_LOCKED, ERR_IO; text borrowed by a row or struct is valid
+ * until the next call on the same connection.
+ */
+struct index;
+
+enum index_mode {
+	INDEX_WRITE, /* create and migrate; refuses network file systems */
+	INDEX_READ   /* immutable if the file or its folder is not writable */
+};
+bool index_open(
+    struct index **, const char *path, enum index_mode, struct err *);
+/* Last writer: truncating checkpoint. */
+void index_close(struct index **);
+
+/* One run at a time (flock on PATH.run): ERR_LOCKED if another holds it.
+ * *lock: an fd to close at the end. */
+bool index_lock_run(const char *path, int *lock, struct err *);
+
+/* ---- transactions: flock on PATH.lock, BEGIN IMMEDIATE … COMMIT ---- */
+bool index_begin(struct index *, struct err *);
+bool index_commit(struct index *, struct err *);
+void index_rollback(struct index *);
+
+/* ---- runs ---- */
+enum index_run_state {
+	RUN_OPEN,
+	RUN_COMPLETE,
+	RUN_INCOMPLETE,
+	RUN_INTERRUPTED
+};
+struct index_run {
+	uint64_t id;
+	char name[40];          /* "2026-11-21T101500Z-a1b2" */
+	int64_t started, ended; /* unix s; ended 0: never told */
+	enum index_run_state state;
+	char command[512];
+	bool has_manifest;
+	uint8_t manifest[32];
+};
+/* These four are transactions of their own. */
+bool index_run_begin(struct index *, const char *name, const char *command,
+    uint64_t *run, struct err *);
+bool index_run_end(
+    struct index *, uint64_t run, enum index_run_state, struct err *);
+bool index_run_manifest(
+    struct index *, uint64_t run, const uint8_t sha256[32], struct err *);
+/* A volume the run that opened it never used again: ABANDONED. */
+bool index_volume_abandon(struct index *, const char *name, struct err *);
+/* Ascending by id; state -1: all. each false: stop, still true. */
+bool index_runs(struct index *, int state,
+    bool (*each)(void *arg, const struct index_run *), void *arg, struct err *);
+
+/* ---- who is who: found or made; inside or outside a transaction ---- */
+bool index_account(struct index *, const char *kind, const char *key,
+    uint64_t *id, struct err *);
+bool index_job(struct index *, uint64_t source, uint64_t target, uint64_t *id,
+    struct err *);
+/* The generation (name × UIDVALIDITY). *is_new: no row existed. An older live
+ * generation of the same name gets last_run and replaced_by. */
+bool index_mailbox(struct index *, uint64_t account,
+    const struct source_mailbox *, uint64_t uidvalidity, uint64_t run,
+    uint64_t *id, bool *is_new, struct err *);
+
+/* ---- consult ---- */
+enum outcome { /* stored numbers */
+	OUTCOME_PENDING,
+	OUTCOME_DELIVERED,
+	OUTCOME_DUPLICATE,
+	OUTCOME_EXCLUDED,
+	OUTCOME_REPAIRED,
+	OUTCOME_QUARANTINED,
+	OUTCOME_UNREADABLE,
+	OUTCOME_VANISHED,
+	OUTCOME_UNKNOWN,
+	OUTCOME_COUNT
+};
+const char *outcome_word(enum outcome); /* "delivered" … */
+
+struct index_delta {
+	bool found;
+	struct source_state state; /* uidvalidity not set */
+	uint8_t filter_sha256[32];
+};
+bool index_delta(struct index *, uint64_t job, uint64_t mailbox,
+    struct index_delta *, struct err *);
+/* Rows of a mailbox by outcome. */
+bool index_outcomes(struct index *, uint64_t job, uint64_t mailbox,
+    uint64_t counts[OUTCOME_COUNT], struct err *);
+/* *found false: never seen. */
+bool index_outcome(struct index *, uint64_t job, uint64_t mailbox,
+    uint64_t okey, enum outcome *, bool *found, struct err *);
+/* A settled whole copy of this content in the archive. volume: prefer this
+ * one; NULL: any. */
+bool index_find_content(struct index *, uint64_t archive,
+    const uint8_t sha256[32], const char *volume, struct kept *, bool *found,
+    struct err *);
+/* An entry in that volume with that content and INTERNALDATE: a hardlink can
+ * name it. out: KEPT_ENTRY octets. */
+bool index_find_link(struct index *, const uint8_t sha256[32],
+    const char *volume, int64_t idate, char *out, bool *found, struct err *);
+/* Settled whole copies whose body has this hash; each false: stop. */
+bool index_find_body(struct index *, uint64_t archive, int64_t body_hash,
+    bool (*each)(void *arg, const struct kept *), void *arg, struct err *);
+
+/* ---- settle: only inside a transaction ---- */
+struct index_delivery {
+	uint64_t run, job, mailbox, archive;
+	const struct placement *placement;
+	struct content *content; /* finished */
+	const struct header_fields *header;
+	int64_t identity; /* identity_key */
+	enum claim_kind claim;
+	const struct kept *where;    /* own entry */
+	const struct kept *survivor; /* LINK, REFERENCE; else NULL */
+};
+/* content, header, stored, placement and delivery rows, outcome DELIVERED. */
+bool index_settle(struct index *, const struct index_delivery *, struct err *);
+/* A message that did not get there: placement (no content) + delivery + note
+ * (class: err_code_word or rule; text: the words). */
+bool index_settle_outcome(struct index *, uint64_t run, uint64_t job,
+    uint64_t mailbox, const struct placement *, enum outcome, const char *class,
+    const char *text, struct err *);
+
+struct index_counts {
+	uint64_t inventory, already;
+	uint64_t by[OUTCOME_COUNT]; /* PENDING unused */
+	int scanned;                /* 0 not seen, 1 delta, 2 full */
+};
+/* Add to the run's sums; inventory and scanned are set, not added. */
+bool index_count(struct index *, uint64_t run, uint64_t job, uint64_t mailbox,
+    const struct index_counts *, struct err *);
+/* volume and frame rows; archive: the target account. */
+bool index_progress(struct index *, uint64_t run, uint64_t archive,
+    const struct progress *, struct err *);
+bool index_delta_put(struct index *, uint64_t run, uint64_t job,
+    uint64_t mailbox, const struct source_state *,
+    const uint8_t filter_sha256[32], struct err *);
+
+/* ---- volumes ---- */
+enum index_volume_state {
+	VOLUME_OPEN,
+	VOLUME_SEALED,
+	VOLUME_ABANDONED,
+	VOLUME_LOST
+};
+struct index_volume {
+	char name[KEPT_VOLUME_NAME];
+	char run[40], sealed_run[40];
+	enum index_volume_state state;
+	uint64_t committed, frames, plain;
+	uint8_t sha256[32]; /* SEALED */
+};
+bool index_volumes(struct index *, int state,
+    bool (*each)(void *arg, const struct index_volume *), void *arg,
+    struct err *);
+/* All frames of a volume in order; free() the array. */
+bool index_frames(struct index *, const char *volume, struct frame_info **,
+    size_t *n, struct err *);
+
+/* ---- what an archive holds ---- */
+struct index_query { /* all borrowed; NULL, 0 or "" means any */
+	const char *account;
+	const char *const *include, *const *exclude; /* name_matches globs */
+	size_t include_count, exclude_count;
+	const char *volume; /* placements whose entry lies there */
+	const uint8_t *sha256;
+	const char *message_id; /* canonical */
+	uint64_t uid;
+	int64_t since, before; /* INTERNALDATE; 0: any */
+	int outcome;           /* -1: delivered only; else enum outcome, or
+				  OUTCOME_COUNT: everything */
+	uint64_t run;          /* placements begun in it, or outcomes of it */
+};
+struct index_row {
+	struct catalog_row row;
+	const char *volume; /* "" if not delivered */
+	enum outcome outcome;
+	const char *run;                    /* of the outcome */
+	const char *note_class, *note_text; /* "" if none */
+};
+struct index_rows;
+/* Rows ordered by account, mailbox, UID; with volume set: by frame, offset. */
+bool index_rows_open(struct index *, struct index_rows **,
+    const struct index_query *, struct err *);
+/* A catalog_next over arg = struct index_rows *. */
+bool index_rows_catalog(
+    void *index_rows, struct catalog_row *, bool *end, struct err *);
+bool index_rows_next(
+    struct index_rows *, struct index_row *, bool *end, struct err *);
+void index_rows_close(struct index_rows **);
+/* How to put a row's message together. */
+bool index_parts(struct index *, const uint8_t sha256[32],
+    struct message_parts *, bool *found, struct err *);
+
+struct index_mailbox_sum {
+	const char *account, *mailbox; /* display */
+	const char *special_use;       /* NULL: none */
+	uint64_t uidvalidity, messages, octets;
+	int64_t first, last; /* INTERNALDATE of the oldest and newest */
+};
+bool index_mailbox_sums(struct index *, const struct index_query *,
+    bool (*each)(void *arg, const struct index_mailbox_sum *), void *arg,
+    struct err *);
+/* run_mailbox rows of a run, with names; each also gets the job's ends. */
+struct index_run_row {
+	const char *source, *target; /* account keys */
+	const char *mailbox;         /* display */
+	uint64_t uidvalidity;
+	struct index_counts counts;
+};
+bool index_run_rows(struct index *, uint64_t run,
+    bool (*each)(void *arg, const struct index_run_row *), void *arg,
+    struct err *);
+struct index_totals {
+	uint64_t contents, placements, volumes_sealed, volumes_open;
+	uint64_t octets_placed;  /* sum of sizes of live placements */
+	uint64_t octets_unique;  /* sum of sizes of contents */
+	uint64_t octets_volumes; /* of sealed files and durable parts */
+};
+bool index_totals(struct index *, struct index_totals *, struct err *);
+/* PRAGMA quick_check or integrity_check, foreign_key_check. ok false: text. */
+bool index_check(
+    struct index *, bool full, bool *ok, char text[200], struct err *);
+
+#endif

@@ -1,0 +1,26 @@
+#ifndef LOCAL_MAILDIR_H
+#define LOCAL_MAILDIR_H
+
+#include "mail/target.h"
+
+/*
+ * Writes messages into a tree of Maildirs: DIR/MAILBOX/{cur,new,tmp}, one
+ * folder a level (Dovecot LAYOUT=fs), mailbox names made safe as in archives.
+ * DIR must be missing or empty unless append. Files appear by rename, with
+ * mtime = INTERNALDATE, flags in the name; keywords, exact dates with zone and
+ * true names go to DIR/mailhaul.jsonl (one object a message).
+ */
+struct maildir_export;
+bool maildir_export_open(
+    struct maildir_export **, const char *dir, struct err *);
+/* Begin a message; then its octets; then end (fsync'ed at close, batched). */
+bool maildir_export_begin(
+    struct maildir_export *, const struct catalog_row *, struct err *);
+bool maildir_export_add(
+    void *maildir_export, const void *, size_t, struct err *);
+/* keep false: remove what was written. path: borrowed, relative to DIR. */
+bool maildir_export_end(
+    struct maildir_export *, bool keep, const char **path, struct err *);
+bool maildir_export_close(struct maildir_export **, struct err *);
+
+#endif

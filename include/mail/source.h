@@ -1,0 +1,137 @@
+#ifndef MAIL_SOURCE_H
+#define MAIL_SOURCE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/err.h"
+#include "mail/content.h"
+
+/*
+ * What the role "source" promises.  Valid until the next call on the same
+ * source, unless copied.
+ */
+struct placement {
+	uint64_t okey;    /* UID; else the number the index gave to .text */
+	const void *text; /* UIDL, file name …; borrowed; NULL for IMAP */
+	size_t text_len;
+	uint64_t size; /* RFC822.SIZE as announced: a hint, never trusted */
+	int64_t idate; /* INTERNALDATE, s UTC; DATETIME_NONE: NIL or bad */
+	int16_t zone;  /* minutes east of UTC */
+	uint8_t flags; /* enum mail_flag bits; \Recent never */
+	uint32_t keyword_count;
+	const char *const
+	    *keywords;        /* borrowed; atoms, in the server's order */
+	const char *email_id; /* RFC 8474; borrowed; NULL: not offered */
+	uint64_t modseq;
+};
+
+struct source_mailbox {
+	const char *name;    /* wire octets, no CR LF NUL; borrowed */
+	const char *display; /* UTF-8, '/' between levels; borrowed */
+	char separator;      /* 0: flat */
+	uint32_t attributes; /* enum mailbox_attribute */
+	bool subscribed;
+	const char *mailbox_id; /* RFC 8474; borrowed; NULL: not offered */
+	/* From LIST-STATUS, 0 where unknown: lets haul skip what can't have
+	 * changed. */
+	uint64_t messages, uidnext, uidvalidity, modseq;
+};
+
+/* What the index holds of the last complete pass; all 0: full pass. */
+struct source_state {
+	uint64_t uidvalidity, uidnext, modseq, messages;
+};
+
+/* What the source says of a mailbox once it is open. */
+struct source_opened {
+	uint64_t uidvalidity;   /* 0: none (POP3, files) */
+	uint64_t uidnext;       /* 0: not told */
+	uint64_t messages;      /* EXISTS at that moment: the inventory */
+	uint64_t modseq;        /* HIGHESTMODSEQ; 0: none */
+	const char *mailbox_id; /* borrowed; NULL: none */
+};
+
+enum source_event_kind {
+	SOURCE_SEEN, /* a placement, new or not: haul compares with the index */
+	SOURCE_ALIVE, /* known okey still there, nothing else said */
+	SOURCE_GONE,  /* the server says so (VANISHED); only .okey is set */
+	SOURCE_LATER, /* nothing before some requested bodies are taken: call
+			 body. Only while bodies are outstanding. */
+	SOURCE_BAD,   /* the server listed a message but its line can't be used
+			 (no UID, garbage): .why says what; okey 0 or the UID */
+	SOURCE_END
+};
+
+struct source_event {
+	enum source_event_kind kind;
+	struct placement placement;
+	struct source_state state; /* END: to be stored once all is settled */
+	bool complete; /* END: every live okey of the pass was SEEN or ALIVE */
+	uint64_t expunged; /* END: messages the server said were expunged since
+			      open; inventory may be short by so many */
+	struct err why;    /* BAD */
+};
+
+enum source_body_kind { SOURCE_BODY, SOURCE_VANISHED, SOURCE_UNREADABLE };
+
+struct source_body {
+	enum source_body_kind kind;
+	uint64_t okey;
+	struct content *content; /* owned by the caller on SOURCE_BODY */
+	struct err why;          /* SOURCE_VANISHED, SOURCE_UNREADABLE */
+};
+
+struct source_caps {
+	uint32_t window; /* most okeys worth having requested at a time */
+};
+
+/*
+ * One source belongs to one thread.  Order:
+ * list* (open (announce* request* body*)* )* close.
+ * False: *err is set; scope MESSAGE and MAILBOX leave the source usable,
+ * ACCOUNT and RUN allow only close.  ERR_THROTTLE: call again after .until.
+ * A connection that breaks is ERR_ACCOUNT, ERR_NETWORK, transient: haul makes
+ * a new source, opens the mailbox with .uidnext = where it was, and requests
+ * what was not answered, a few at a time.
+ */
+struct source_ops {
+	const char *scheme;
+	void (*capabilities)(const void *, struct source_caps *);
+	bool (*list)(void *,
+	    bool (*each)(
+		void *arg, const struct source_mailbox *, struct err *),
+	    void *arg, struct err *);
+	/* Read-only select.  state: all 0 for a first or a full pass; else
+	 * only okeys >= state->uidnext are announced, if uidvalidity is still
+	 * the same (a full pass if it isn't: look at opened). */
+	bool (*open)(void *, const char *name, const struct source_state *,
+	    struct source_opened *, struct err *);
+	/* Next event; SEEN and ALIVE ascend in okey; memory independent of the
+	 * mailbox's size. May be interleaved with request and body. */
+	bool (*announce)(void *, struct source_event *, struct err *);
+	/* Announce just these okeys again: follows open instead of a pass;
+	 * those that are gone come as SOURCE_GONE. NULL: not offered. */
+	bool (*recall)(void *, const uint64_t *okeys, size_t n, struct err *);
+	/* Queue bodies to be fetched, ascending, each announced before; sends
+	 * at once if the window has room. sizes: as announced. */
+	bool (*request)(void *, const uint64_t *okeys, const uint64_t *sizes,
+	    size_t n, struct err *);
+	/* One answer per requested okey, any order; false only if none can
+	 * come: then every unanswered okey is neither vanished nor unreadable.
+	 */
+	bool (*body)(void *, struct source_body *, struct err *);
+	/* Delete these, which haul has proven kept.  done[i]: server confirmed.
+	 * NULL: the source can't.  IMAP: \Deleted + UID EXPUNGE only. */
+	bool (*erase)(
+	    void *, const uint64_t *okeys, size_t n, bool *done, struct err *);
+	void (*close)(void **, bool polite);
+};
+
+struct source {
+	const struct source_ops *ops;
+	void *data;
+};
+
+#endif

@@ -1,0 +1,215 @@
+#include "base/file.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <libgen.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/statvfs.h>
+#include <unistd.h>
+
+#include "base/crash.h"
+#include "base/mem.h"
+
+static bool
+check_dir(const char *path, struct err *err)
+{
+	struct stat st;
+	if (stat(path, &st) != 0)
+		return err_errno(err, ERR_RUN, "%s", path);
+	if (!S_ISDIR(st.st_mode))
+		return err_set(
+		    err, ERR_RUN, ERR_DISK_FULL, "%s is not a folder", path);
+	if (st.st_uid != geteuid())
+		return err_set(err, ERR_RUN, ERR_DISK_FULL,
+		    "%s belongs to another user (uid %u)", path,
+		    (unsigned)st.st_uid);
+	if ((st.st_mode & (S_IWGRP | S_IWOTH)) != 0 &&
+	    (st.st_mode & S_ISVTX) == 0) {
+		err_set(err, ERR_RUN, ERR_DISK_FULL,
+		    "%s can be written by other users (mode %03o)", path,
+		    (unsigned)(st.st_mode & 0777));
+		return err_hint(err, "Then: chmod go-w '%s'", path);
+	}
+
+	return true;
+}
+
+static bool
+make_parents(char *path, struct err *err)
+{
+	for (char *p = path + 1; *p != '\0'; p++) {
+		if (*p != '/')
+			continue;
+		*p = '\0';
+		int failed = mkdir(path, 0700) != 0 && errno != EEXIST;
+		if (failed)
+			err_errno(
+			    err, ERR_RUN, "can't make the folder %s", path);
+		*p = '/';
+		if (failed)
+			return false;
+	}
+
+	return true;
+}
+
+bool
+file_make_dir(const char *path, struct err *err)
+{
+	char *copy = mem_str(path);
+	bool ok = make_parents(copy, err);
+	free(copy);
+	if (!ok)
+		return false;
+	if (mkdir(path, 0700) != 0 && errno != EEXIST)
+		return err_errno(
+		    err, ERR_RUN, "can't make the folder %s", path);
+
+	return check_dir(path, err);
+}
+
+bool
+file_sync_dir(const char *path, struct err *err)
+{
+	int fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (fd < 0)
+		return err_errno(err, ERR_RUN, "%s", path);
+	bool ok = fsync(fd) == 0;
+	if (!ok)
+		err_errno(err, ERR_RUN, "fsync of %s", path);
+	close(fd);
+
+	return ok;
+}
+
+bool
+file_pwrite(int fd, const void *data, size_t n, uint64_t offset,
+    const char *path, struct err *err)
+{
+	const char *p = data;
+	while (n > 0) {
+		ssize_t done = pwrite(fd, p, n, (off_t)offset);
+		if (done < 0 && errno == EINTR)
+			continue;
+		if (done <= 0) {
+			if (done == 0)
+				errno = ENOSPC;
+			return err_errno(err, ERR_RUN, "can't write %s", path);
+		}
+		p += done;
+		n -= (size_t)done;
+		offset += (uint64_t)done;
+	}
+
+	return true;
+}
+
+bool
+file_pread(int fd, void *out, size_t n, uint64_t offset, const char *path,
+    struct err *err)
+{
+	char *p = out;
+	while (n > 0) {
+		ssize_t done = pread(fd, p, n, (off_t)offset);
+		if (done < 0 && errno == EINTR)
+			continue;
+		if (done < 0)
+			return err_errno(err, ERR_RUN, "can't read %s", path);
+		if (done == 0)
+			return err_set(
+			    err, ERR_RUN, ERR_DAMAGED, "%s ends early", path);
+		p += done;
+		n -= (size_t)done;
+		offset += (uint64_t)done;
+	}
+
+	return true;
+}
+
+static bool
+read_all(int fd, const char *path, size_t max, struct buf *out, struct err *err)
+{
+	for (;;) {
+		char *at = buf_room(out, 65536);
+		ssize_t n = read(fd, at, 65536);
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n < 0)
+			return err_errno(err, ERR_RUN, "can't read %s", path);
+		if (n == 0)
+			break;
+		out->len += (size_t)n;
+		if (out->len > max)
+			return err_set(err, ERR_RUN, ERR_USAGE,
+			    "%s is larger than %zu octets", path, max);
+	}
+	buf_add(out, "", 0);
+
+	return true;
+}
+
+bool
+file_read(const char *path, size_t max, struct buf *out, struct err *err)
+{
+	int fd = open(path, O_RDONLY | O_CLOEXEC);
+	if (fd < 0)
+		return err_errno(err, ERR_RUN, "can't open %s", path);
+	bool ok = read_all(fd, path, max, out, err);
+	close(fd);
+
+	return ok;
+}
+
+static bool
+sync_parent(const char *path, struct err *err)
+{
+	char *copy = mem_str(path);
+	bool ok = file_sync_dir(dirname(copy), err);
+	free(copy);
+
+	return ok;
+}
+
+static bool
+write_new(const char *path, const void *data, size_t n, struct err *err)
+{
+	int fd = open(
+	    path, O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW | O_CLOEXEC, 0600);
+	if (fd < 0)
+		return err_errno(err, ERR_RUN, "can't make %s", path);
+	bool ok = file_pwrite(fd, data, n, 0, path, err);
+	if (ok && fsync(fd) != 0)
+		ok = err_errno(err, ERR_RUN, "fsync of %s", path);
+	close(fd);
+
+	return ok;
+}
+
+bool
+file_replace(const char *path, const void *data, size_t n, struct err *err)
+{
+	char *new = mem_fmt("%s.new", path);
+	bool ok = write_new(new, data, n, err);
+	crash_point("file: written beside");
+	if (ok && rename(new, path) != 0)
+		ok = err_errno(err, ERR_RUN, "can't rename %s", new);
+	crash_point("file: renamed");
+	if (!ok)
+		unlink(new);
+	free(new);
+
+	return ok && sync_parent(path, err);
+}
+
+uint64_t
+file_space(const char *path)
+{
+	struct statvfs st;
+	if (statvfs(path, &st) != 0)
+		return 0;
+
+	return (uint64_t)st.f_bavail * st.f_frsize;
+}
