@@ -1,0 +1,91 @@
+# One account into an archive, again, and read back by every means.
+# shellcheck shell=bash source=tests/lib/common.sh
+. "$TOP/tests/lib/common.sh"
+
+start_dovecot source
+load_sample alice
+dump_imap alice >"$W/dump"
+messages=$(wc -l <"$W/dump")
+[ "$messages" -gt 100 ] || fail "the sample has only $messages messages"
+
+say "check"
+expect_exit 0 "$MAILHAUL" check "$(source_url)" --ca-file "$CA_FILE" \
+	--source-password-file "$PASSWORD_FILE"
+assert_says "$W/out" 'Projects/2026/Größenänderung'
+assert_silent_about "$W/out" "$(cat "$PASSWORD_FILE")"
+
+say "the first haul"
+new_archive
+expect_exit 0 haul alice -v
+assert_says "$W/out" "complete: $messages listed = $messages delivered"
+assert_silent_about "$W/out" "$(cat "$PASSWORD_FILE")"
+assert_silent_about "$W/err" "$(cat "$PASSWORD_FILE")"
+check_archive "$ARCHIVE"
+compare_archive "$W/dump" "$ARCHIVE" --account alice@127.0.0.1
+assert_equal "$(stat -c %a "$ARCHIVE")" 700 "mode of the archive"
+
+say "the same again: nothing to do, no new volume"
+sealed_volumes "$ARCHIVE" >"$W/volumes.1"
+expect_exit 0 haul alice
+assert_says "$W/out" "complete: $messages listed = .*$messages already"
+sealed_volumes "$ARCHIVE" >"$W/volumes.2"
+assert_same "$W/volumes.1" "$W/volumes.2" "the volumes after a run without news"
+
+say "new mail only"
+printf 'Subject: new one\r\n\r\nWritten after the first haul.\r\n' >"$W/new.eml"
+put_mail alice INBOX "$W/new.eml"
+dump_imap alice >"$W/dump"
+assert_equal "$(wc -l <"$W/dump")" "$((messages + 1))" "messages at the source"
+expect_exit 0 haul alice
+assert_says "$W/out" "1 delivered"
+check_archive "$ARCHIVE"
+compare_archive "$W/dump" "$ARCHIVE" --account alice@127.0.0.1
+
+say "ls"
+expect_exit 0 "$MAILHAUL" ls "$ARCHIVE"
+assert_says "$W/out" 'Архив'
+expect_exit 0 "$MAILHAUL" ls "$ARCHIVE" 'R&D'
+assert_says "$W/out" '[0-9]'
+
+say "one message through tar and zstd alone, and through show"
+row=$(catalog "$ARCHIVE" |
+	jq -c 'select(.mailbox == "INBOX" and (.entry | startswith(".mailhaul") | not))' |
+	head -n 1)
+entry=$(jq -r .entry <<<"$row")
+sha256=$(jq -r .sha256 <<<"$row")
+while IFS= read -r volume; do
+	zstd -dcq "$volume" | tar -xOf - "$entry" 2>"$W/tar.err" >"$W/one" || continue
+	break
+done < <(sealed_volumes "$ARCHIVE")
+assert_equal "$(sha256sum <"$W/one" | cut -d' ' -f1)" "$sha256" "$entry"
+expect_exit 0 "$MAILHAUL" show "$ARCHIVE" --entry "$entry"
+assert_same "$W/out" "$W/one" "what show and tar give"
+id=$(jq -r .message_id <<<"$row")
+if [ "$id" != null ] && [ -n "$id" ]; then
+	expect_exit 0 "$MAILHAUL" show "$ARCHIVE" --message-id "$id"
+	assert_equal "$(sha256sum <"$W/out" | cut -d' ' -f1)" "$sha256" "show $id"
+fi
+
+say "export to Maildir"
+expect_exit 0 "$MAILHAUL" export "$ARCHIVE" "maildir:$W/export"
+find "$W/export" -path '*/cur/*' -type f -exec sha256sum {} + |
+	cut -d' ' -f1 | sort >"$W/exported"
+jq -r .sha256 "$W/dump" | sort >"$W/wanted"
+assert_same "$W/exported" "$W/wanted" "contents exported and at the source"
+
+say "status and a dry run"
+expect_exit 0 "$MAILHAUL" status "$ARCHIVE"
+assert_says "$W/out" 'alice@127.0.0.1'
+new_archive
+expect_exit 0 haul alice --dry-run
+[ -z "$(find "$ARCHIVE" -name '*.zst*' 2>"$W/find.err")" ] ||
+	fail "a dry run wrote a volume"
+
+say "include, exclude, report"
+new_archive
+expect_exit 0 haul alice --include 'Projects' --exclude 'Projects/2026/**' \
+	--report "$W/report.json"
+jq -e . "$W/report.json" >"$W/report.pretty"
+catalog "$ARCHIVE" | jq -r .mailbox | sort -u >"$W/mailboxes"
+assert_says "$W/mailboxes" '^Projects'
+assert_equal "$(grep -vc '^Projects' "$W/mailboxes")" 0 "mailboxes not asked for"
