@@ -95,6 +95,13 @@ struct index_delta {
 };
 bool index_delta(struct index *, uint64_t job, uint64_t mailbox,
     struct index_delta *, struct err *);
+/* The live generation of a mailbox, to ask the source for what is new in it. */
+bool index_live_mailbox(struct index *, uint64_t account, const char *name,
+    uint64_t *id, uint64_t *uidvalidity, bool *found, struct err *);
+/* Some message of the mailbox is pending, excluded, refused, unreadable or
+ * unknown, so that it has to be listed again. */
+bool index_todo(
+    struct index *, uint64_t job, uint64_t mailbox, bool *any, struct err *);
 /* Rows of a mailbox by outcome. */
 bool index_outcomes(struct index *, uint64_t job, uint64_t mailbox,
     uint64_t counts[OUTCOME_COUNT], struct err *);
@@ -138,7 +145,9 @@ struct index_counts {
 	uint64_t by[OUTCOME_COUNT]; /* PENDING unused */
 	int scanned;                /* 0 not seen, 1 delta, 2 full */
 };
-/* Add to the run's sums; inventory and scanned are set, not added. */
+enum { INDEX_ADD_ONLY = -1 };
+/* Add to the run's sums; inventory and scanned are set, not added, and left
+ * alone if scanned is INDEX_ADD_ONLY. */
 bool index_count(struct index *, uint64_t run, uint64_t job, uint64_t mailbox,
     const struct index_counts *, struct err *);
 /* volume and frame rows; archive: the target account. */

@@ -1,0 +1,70 @@
+#ifndef HAUL_HAUL_H
+#define HAUL_HAUL_H
+
+#include "base/err.h"
+#include "haul/filter.h"
+#include "haul/meter.h"
+#include "index/index.h"
+#include "mail/source.h"
+#include "mail/target.h"
+
+/*
+ * One job: everything a source lists ends in the target or in a recorded
+ * outcome (DESIGN 4). haul knows the two roles and the index, never a kind of
+ * endpoint.
+ */
+struct haul_options {
+	const char *index_path; /* opened once more, for the fetching thread */
+	uint64_t run, job, source_account, target_account;
+	const char *account; /* the source's key, as the archive shows it */
+
+	/* A new, logged-in source: at the start and after a lost connection. */
+	bool (*connect)(void *arg, struct source *, struct err *);
+	void *connect_arg;
+
+	struct filter filter;
+	bool dry_run;         /* nothing is fetched, no row is written */
+	bool self_contained;  /* everything whole */
+	int retries;          /* without progress in between; 0: 6 */
+	long retry_wait_ms;   /* the first wait, then doubled; 0: 1,000 */
+	int64_t max_pause_ms; /* of a throttle; 0: one hour */
+};
+
+struct haul_failure {
+	char *mailbox; /* display; NULL: the account */
+	struct err err;
+};
+
+struct haul_result {
+	struct index_counts counts;  /* the sums of all mailboxes */
+	uint64_t mailboxes;          /* opened */
+	uint64_t mailboxes_excluded; /* by --include, --exclude */
+	uint64_t mailboxes_unselectable;
+	uint64_t mailboxes_failed;
+	uint64_t octets;               /* of messages delivered */
+	struct haul_failure *failures; /* the first of them */
+	size_t failure_count;
+	bool balanced;    /* outcomes sum to the inventory everywhere */
+	bool interrupted; /* a stop was asked for */
+	bool parked;      /* a throttle outlasted max_pause_ms */
+};
+
+/*
+ * Run the job to its end: the target is flushed and sealed (not if
+ * interrupted: the open volume is continued by the next run). False: the
+ * account or the run failed as a whole; what was settled stays settled, and
+ * the result tells how far it came. source: connected; replaced after a loss;
+ * closed by the caller.
+ */
+bool haul_run(const struct haul_options *, struct index *, struct source *,
+    struct target *, struct meter *, struct haul_result *, struct err *);
+void haul_result_free(struct haul_result *);
+
+/*
+ * Settle what is in the target and seal its volume: end of a run, and for
+ * volumes that an earlier run left behind.
+ */
+bool haul_seal(struct index *, struct target *, uint64_t run,
+    uint64_t target_account, struct err *);
+
+#endif

@@ -1,0 +1,53 @@
+#ifndef HAUL_FETCH_H
+#define HAUL_FETCH_H
+
+#include "haul/haul.h"
+#include "queue.h"
+#include "retry.h"
+#include "wants.h"
+
+/* How a mailbox is read: only what is new, or all of it. */
+enum pass { PASS_DELTA = 1, PASS_FULL = 2 };
+
+/*
+ * The fetching thread of a lane: lists the source's mailboxes, compares what
+ * they announce with the index, fetches what is missing and puts everything on
+ * the belt. It alone talks to the source, and reconnects it.
+ */
+struct fetch {
+	const struct haul_options *o;
+	struct index *index;   /* its own connection; NULL in a dry run without
+				  an index */
+	struct source *source; /* borrowed; replaced after a loss */
+	bool connected;
+	struct queue *belt; /* borrowed */
+	struct meter *meter;
+	struct haul_result *result;
+	struct retry retry;
+	struct wants wants;
+	uint32_t window; /* announced and unanswered at most */
+	size_t allow;    /* requested at most: 1 after a loss, then doubled */
+	uint64_t *okeys, *sizes; /* window of each, for requests */
+	bool stopped;            /* by the user, or by the delivering thread */
+};
+
+bool fetch_init(struct fetch *, struct err *);
+void fetch_free(struct fetch *);
+/* Every mailbox. False: the account or the run is over. Always ends with
+ * BELT_END unless the belt was cancelled. */
+bool fetch_run(struct fetch *, struct err *);
+
+/* One mailbox (mailbox.c). False: *err, scope MAILBOX or wider. */
+bool fetch_mailbox(struct fetch *, const struct source_mailbox *, struct err *);
+/* The same, only counted. */
+bool fetch_mailbox_dry(
+    struct fetch *, const struct source_mailbox *, struct err *);
+
+/* After a failure: wait, and connect again if the connection is gone.
+ * *reconnected: the mailbox has to be opened again. False: give up, *err says
+ * why. */
+bool fetch_recover(struct fetch *, bool *reconnected, struct err *);
+/* Hand over; false if the delivering thread gave up (stopped is set then). */
+bool fetch_push(struct fetch *, struct belt **);
+
+#endif

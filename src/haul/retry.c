@@ -1,0 +1,75 @@
+#include "retry.h"
+
+#include <stdlib.h>
+#include <time.h>
+
+#include "base/clock.h"
+#include "base/log.h"
+#include "base/stop.h"
+#include "base/text.h"
+
+enum { LONGEST_WAIT_MS = 60000 };
+
+void
+retry_progress(struct retry *r)
+{
+	r->failures = 0;
+}
+
+/* 50 % to 150 % of ms: clients that lost one server must not come back
+ * together. */
+static long
+jittered(long ms)
+{
+	struct timespec now;
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	unsigned seed = (unsigned)now.tv_nsec;
+	double factor = 0.5 + (double)(rand_r(&seed) % 1000) / 1000;
+
+	return (long)((double)ms * factor);
+}
+
+static bool
+throttle_wait(
+    struct retry *r, const struct err *err, struct meter *m, bool *parked)
+{
+	int64_t ms = err->until - clock_unix_ms();
+	if (ms < 1000)
+		ms = 1000;
+	if (r->paused_ms + ms > r->max_pause_ms) {
+		*parked = true;
+		return false;
+	}
+	char text[40];
+	log_add(LOG_WARN, "paused for %s: %s %s",
+	    text_duration(text, sizeof(text), ms / 1000), err->text,
+	    err->words);
+	r->paused_ms += ms;
+	atomic_store(&m->paused_until, clock_unix_ms() + ms);
+	meter_set_phase(m, METER_PAUSED);
+	bool ok = stop_sleep_ms(ms);
+	meter_set_phase(m, METER_COPYING);
+
+	return ok;
+}
+
+bool
+retry_wait(
+    struct retry *r, const struct err *err, struct meter *m, bool *parked)
+{
+	if (err->code == ERR_THROTTLE)
+		return throttle_wait(r, err, m, parked);
+	if (!err->transient || r->failures >= r->max_failures)
+		return false;
+	long ms = r->first_ms;
+	for (int i = 0; i < r->failures && ms < LONGEST_WAIT_MS; i++)
+		ms *= 2;
+	if (ms > LONGEST_WAIT_MS)
+		ms = LONGEST_WAIT_MS;
+	ms = jittered(ms);
+	r->failures++;
+	log_add(LOG_WARN, "%s; trying again in %ld.%ld s (%d of %d)", err->text,
+	    ms / 1000, ms % 1000 / 100, r->failures, r->max_failures);
+
+	return stop_sleep_ms(ms);
+}

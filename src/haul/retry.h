@@ -1,0 +1,27 @@
+#ifndef HAUL_RETRY_H
+#define HAUL_RETRY_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/err.h"
+#include "haul/meter.h"
+
+/*
+ * How long to wait after a failure that may pass: exponential with jitter, the
+ * server's own word first. Progress resets the count of failures.
+ */
+struct retry {
+	int failures, max_failures;
+	long first_ms;
+	int64_t paused_ms, max_pause_ms; /* of throttles */
+};
+void retry_progress(struct retry *);
+/*
+ * Wait as err asks for. False: not to be tried again (final, too often, paused
+ * for too long: then *parked) or a stop was asked for.
+ */
+bool retry_wait(
+    struct retry *, const struct err *, struct meter *, bool *parked);
+
+#endif
