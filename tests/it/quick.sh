@@ -48,9 +48,9 @@ expect_exit 0 "$MAILHAUL" ls "$ARCHIVE" 'R&D'
 assert_says "$W/out" '[0-9]'
 
 say "one message through tar and zstd alone, and through show"
-row=$(catalog "$ARCHIVE" |
-	jq -c 'select(.mailbox == "INBOX" and (.entry | startswith(".mailhaul") | not))' |
-	head -n 1)
+catalog "$ARCHIVE" >"$W/catalog"
+row=$(jq -nc 'first(inputs | select(.mailbox == "INBOX" and
+	(.entry | startswith(".mailhaul") | not)))' "$W/catalog")
 entry=$(jq -r .entry <<<"$row")
 sha256=$(jq -r .sha256 <<<"$row")
 while IFS= read -r volume; do
