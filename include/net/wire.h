@@ -12,7 +12,13 @@
  * One connection: TCP, optionally TLS (OpenSSL), 256 KiB of read-ahead,
  * coalesced writes, deadline, counters. poll + the stop eventfd; never SIGPIPE.
  * One thread. Every error is ERR_ACCOUNT; broken connections and time-outs
- * are ERR_NETWORK transient; certificate and TLS failures ERR_TLS, final.
+ * are ERR_NETWORK transient; certificate and TLS failures ERR_TLS, final;
+ * files and pins that can't be used ERR_USAGE. A read that failed fails for
+ * ever, with the same error; so does a write.
+ *
+ * After a stop (base/stop.h) octets are still read and written, so that what
+ * is in flight can be finished; silence of 2 s then ends it: ERR_STOPPED.
+ * Nothing new is dialled.
  */
 enum wire_tls {
 	WIRE_TLS_IMPLICIT,
@@ -54,7 +60,8 @@ struct wire;
 /* Resolve, connect (every address in turn), TLS if implicit. A certificate
  * error names subject, issuer, dates, key and --SIDE-tls-pin (DESIGN 8). */
 bool wire_dial(struct wire **, const struct wire_options *, struct err *);
-/* STARTTLS: refuses (ERR_TLS) if the read-ahead holds a single octet. */
+/* STARTTLS: refuses (ERR_TLS) if the read-ahead or the socket holds a single
+ * octet. The wire must be WIRE_TLS_STARTTLS; failure poisons it. */
 bool wire_start_tls(struct wire *, struct err *);
 bool wire_is_tls(const struct wire *);
 /* NULL if not TLS. */
@@ -64,7 +71,7 @@ const struct wire_counters *wire_counters(const struct wire *);
 /*
  * Data plane. *data: octets at hand, at least one more than before the call
  * unless min octets are there already; min <= 256 KiB (WIRE_READ_AHEAD).
- * Borrowed until the next call. False: EOF, time-out, stop(second), error.
+ * Borrowed until the next call. False: EOF, time-out, stop, error.
  */
 enum { WIRE_READ_AHEAD = 256 << 10 };
 bool wire_peek(
@@ -73,11 +80,13 @@ void wire_take(struct wire *, size_t n); /* n <= len of the last peek */
 /* Read at least 1 and at most n octets straight into out: read-ahead first.
  * Returns 0 with *err set on failure. */
 size_t wire_read(struct wire *, void *out, size_t n, struct err *);
-/* Put octets back in front of the read-ahead (mailstream's leftovers). */
+/* Put octets back in front of the read-ahead (mailstream's leftovers): at
+ * least 64 KiB always fit. */
 bool wire_unread(struct wire *, const void *, size_t n, struct err *);
 /* True if a read would not block (octets at hand or on the socket). */
 bool wire_ready(struct wire *);
-/* Coalesced until wire_flush or 64 KiB; any read flushes first. */
+/* Coalesced until wire_flush or 64 KiB; any read that must ask the socket
+ * flushes first. If that fails, what the peer said before is still given. */
 bool wire_write(struct wire *, const void *, size_t n, struct err *);
 bool wire_flush(struct wire *, struct err *);
 
@@ -87,7 +96,8 @@ bool wire_flush(struct wire *, struct err *);
  * parentheses, a literal's size, octets of a command's answer, NUL octets,
  * "[BADCHARSET". A breach poisons the wire: ERR_PROTOCOL. Literal-blind by
  * design, so it must be off while bodies flow. Each guard call starts a new
- * count.
+ * count. It inspects octets when they are first shown or handed over, by any
+ * function.
  */
 void wire_guard(struct wire *, bool on);
 /* From now on every read and write fails at once (before mailimap_free). */
