@@ -213,6 +213,11 @@ void index_rows_close(struct index_rows **);
 bool index_parts(struct index *, const uint8_t sha256[32],
     struct message_parts *, bool *found, struct err *);
 
+/* Content hashes that begin with these 8 to 63 hex digits: *n of them, the
+ * first in sha256. */
+bool index_hash_by_prefix(struct index *, const char *hex, uint8_t sha256[32],
+    size_t *n, struct err *);
+
 struct index_mailbox_sum {
 	const char *account, *mailbox; /* display */
 	const char *special_use;       /* NULL: none */

@@ -1,0 +1,225 @@
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "base/log.h"
+#include "base/stop.h"
+#include "commands.h"
+#include "ports.h"
+#include "progress.h"
+#include "screen.h"
+#include "summary.h"
+
+struct copying {
+	const struct options *o;
+	struct source_port from;
+	struct source source;
+	struct archive_port to;
+	struct meter meter;
+	struct haul_options haul;
+	struct haul_result result;
+	struct buf target_text, command;
+};
+
+static void
+set_filter(struct copying *c)
+{
+	const struct options *o = c->o;
+	c->haul.filter = (struct filter){
+		.include = o->include.items,
+		.include_count = o->include.n,
+		.exclude = o->exclude.items,
+		.exclude_count = o->exclude.n,
+		.since = o->since,
+		.before = o->before,
+		.max_size = o->max_size,
+	};
+}
+
+static bool
+set_haul(struct copying *c, struct err *err)
+{
+	const struct options *o = c->o;
+	c->haul = (struct haul_options){
+		.index_path = c->to.index_path,
+		.run = c->to.run,
+		.target_account = c->to.account,
+		.account = c->from.account.data,
+		.connect = source_port_connect,
+		.connect_arg = &c->from,
+		.dry_run = o->dry_run,
+		.self_contained = o->self_contained,
+		.retries = (int)o->retries,
+	};
+	set_filter(c);
+	if (o->retry_wait != NULL) {
+		char *end;
+		double seconds = strtod(o->retry_wait, &end);
+		if (*end != '\0' || seconds < 0 || seconds > 3600)
+			return err_set(err, ERR_RUN, ERR_USAGE,
+			    "--retry-wait: \"%s\" is not a number of seconds",
+			    o->retry_wait);
+		c->haul.retry_wait_ms =
+		    seconds < 0.001 ? 1 : (long)(seconds * 1000);
+	}
+	if (c->to.index == NULL)
+		return true;
+
+	return index_account(c->to.index, "imap", c->haul.account,
+		   &c->haul.source_account, err) &&
+	       (o->dry_run || index_job(c->to.index, c->haul.source_account,
+				  c->haul.target_account, &c->haul.job, err));
+}
+
+/* In a dry run an archive that is there is asked, none is made. */
+static bool
+open_target(struct copying *c, struct err *err)
+{
+	const char *arg = c->o->args[1];
+	if (!c->o->dry_run)
+		return archive_port_write(
+		    &c->to, c->o, arg, c->command.data, err);
+	if (archive_port_read(&c->to, c->o, arg, err))
+		return true;
+	if (err->code != ERR_USAGE || c->to.dir == NULL)
+		return false;
+	free(c->to.index_path);
+	c->to.index_path = NULL;
+
+	return true;
+}
+
+static bool
+open_both(struct copying *c, struct err *err)
+{
+	/* Both sides' words are checked before the first is asked anything. */
+	char *path;
+	if (!archive_path(c->o->args[1], &path, err))
+		return false;
+	buf_fmt(&c->target_text, "archive:%s", path);
+	free(path);
+	if (!source_port_open(&c->from, c->o, c->o->args[0], err))
+		return false;
+	buf_fmt(
+	    &c->command, "copy %s %s", c->from.text.data, c->target_text.data);
+	meter_set_phase(&c->meter, METER_CONNECTING);
+
+	return source_port_connect(&c->from, &c->source, err) &&
+	       open_target(c, err) && set_haul(c, err);
+}
+
+static void
+close_both(struct copying *c)
+{
+	if (c->source.data != NULL)
+		c->source.ops->close(&c->source.data, true);
+	archive_port_close(&c->to);
+	source_port_close(&c->from);
+	haul_result_free(&c->result);
+	buf_free(&c->target_text);
+	buf_free(&c->command);
+}
+
+static int
+exit_of_result(const struct copying *c, bool ok, const struct err *err)
+{
+	const struct haul_result *r = &c->result;
+	const uint64_t *by = r->counts.by;
+	if (r->interrupted)
+		return 128 + stop_signal();
+	if (!ok && r->parked)
+		return EXIT_PARKED;
+	if (!ok)
+		return exit_of(err);
+	if (r->mailboxes_failed > 0 || !r->balanced ||
+	    by[OUTCOME_QUARANTINED] + by[OUTCOME_UNREADABLE] +
+		    by[OUTCOME_UNKNOWN] >
+		0)
+		return EXIT_SOME_FAILED;
+
+	return EXIT_OK;
+}
+
+static enum index_run_state
+state_of(const struct copying *c, int code)
+{
+	if (c->result.interrupted)
+		return RUN_INTERRUPTED;
+
+	return code == EXIT_OK ? RUN_COMPLETE : RUN_INCOMPLETE;
+}
+
+static int
+report(struct copying *c, struct summary *s)
+{
+	struct buf text = { 0 };
+	struct err err;
+	if (!c->o->quiet || s->exit_code != EXIT_OK) {
+		summary_text(&text, s);
+		fputs(text.data, stdout);
+	}
+	buf_free(&text);
+	if (c->o->report != NULL && !summary_report(c->o->report, s,
+					c->o->dry_run ? NULL : &c->to, &err)) {
+		int code = screen_error(&err);
+		return s->exit_code == EXIT_OK ? code : s->exit_code;
+	}
+
+	return s->exit_code;
+}
+
+static int
+run(struct copying *c)
+{
+	struct err err, end;
+	int64_t started = clock_unix(), began = clock_mono_ms();
+	struct progress_screen *screen = progress_start(c->o, &c->meter);
+	bool opened = open_both(c, &err);
+	bool ok = opened && haul_run(&c->haul, c->to.index, &c->source,
+				&c->to.target, &c->meter, &c->result, &err);
+	progress_stop(&screen);
+	if (!opened) {
+		int code = screen_error(&err);
+		if (c->to.run != 0)
+			archive_port_end_run(&c->to, RUN_INCOMPLETE, &end);
+		return code;
+	}
+	int code = exit_of_result(c, ok, &err);
+	if (!ok)
+		screen_error(&err);
+	if (c->to.run != 0 &&
+	    !archive_port_end_run(&c->to, state_of(c, code), &end)) {
+		int worse = screen_error(&end);
+		code = code == EXIT_OK ? worse : code;
+	}
+	struct summary s = {
+		.source = c->from.account.data,
+		.target = c->target_text.data,
+		.run = c->to.run == 0 ? NULL : c->to.run_name,
+		.log = c->to.run == 0 ? NULL : c->to.log_path,
+		.options = c->o,
+		.result = &c->result,
+		.started = started,
+		.ended = clock_unix(),
+		.wall_ms = clock_mono_ms() - began,
+		.readback_ms = c->to.target.data == NULL
+				   ? 0
+				   : archive_target_readback_ms(&c->to.target),
+		.failed = ok ? NULL : &err,
+		.exit_code = code,
+	};
+
+	return report(c, &s);
+}
+
+int
+command_copy(const struct options *o)
+{
+	struct copying c = { .o = o, .to.lock = -1 };
+	meter_start(&c.meter);
+	int code = run(&c);
+	close_both(&c);
+
+	return code;
+}

@@ -1,0 +1,34 @@
+#ifndef CMD_FIND_H
+#define CMD_FIND_H
+
+#include "ports.h"
+
+/*
+ * The message that --message-id, --sha256, --entry, --mailbox with --uid, or
+ * an ID argument ("<…>", hex digits, a path) names. Fills *query, which
+ * borrows from *f; free with find_free. ERR_USAGE if nothing is named.
+ */
+struct find {
+	struct index_query query;
+	struct buf message_id; /* canonical */
+	uint8_t sha256[DIGEST_SIZE];
+	const char *mailbox[1];
+	const char *entry; /* rows must have it; NULL: any */
+};
+bool find_parse(struct find *, struct index *, const struct options *,
+    const char *id, struct err *);
+void find_free(struct find *);
+/* index_rows_next, skipping what find's entry excludes. */
+bool find_next(const struct find *, struct index_rows *, struct index_row *,
+    bool *end, struct err *);
+
+/* A reader over an archive that takes frame tables from the index. */
+struct reading;
+bool reading_open(struct reading **, const struct archive_port *, struct err *);
+void reading_close(struct reading **);
+/* One message's octets to each; ERR_GONE if the index knows no copy. */
+bool reading_message(struct reading *, const uint8_t sha256[DIGEST_SIZE],
+    bool (*each)(void *arg, const void *, size_t, struct err *), void *arg,
+    struct err *);
+
+#endif

@@ -1,0 +1,159 @@
+#include <locale.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/log.h"
+#include "base/stop.h"
+#include "commands.h"
+#include "conf/secret.h"
+#include "screen.h"
+
+static const struct command commands[] = {
+	{ "copy", IN_COPY, 2, 2, "SOURCE TARGET",
+	    "copy an account into an archive; run again: only what is new",
+	    "SOURCE is imaps://USER@HOST[:PORT]/[MAILBOX] or imap://… "
+	    "(STARTTLS);\n"
+	    "TARGET is archive:DIR or a folder. Nothing is ever deleted. Kill "
+	    "it at\n"
+	    "any time and run it again: nothing is lost, nothing is doubled.\n"
+	    "A password is taken from --source-password-file, from\n"
+	    "--source-password-command, from MAILHAUL_SOURCE_PASSWORD, or "
+	    "asked for.",
+	    command_copy },
+	{ "check", IN_CHECK, 1, 1, "ENDPOINT",
+	    "log in, list mailboxes with counts and sizes; write nothing", NULL,
+	    command_check },
+	{ "ls", IN_LS, 1, 2, "ARCHIVE [MAILBOX]",
+	    "list an archive's mailboxes, or the messages of one", NULL,
+	    command_ls },
+	{ "show", IN_SHOW, 1, 2, "ARCHIVE [ID]",
+	    "write one message to standard output, octet for octet",
+	    "ID is a content hash (or its first 8 or more digits), a "
+	    "Message-ID in\n"
+	    "angle brackets, or an entry's path. Only the frames it lies in "
+	    "are read.",
+	    command_show },
+	{ "verify", IN_VERIFY, 1, 1, "ARCHIVE",
+	    "check every frame, hash, catalog and manifest against the index",
+	    NULL, command_verify },
+	{ "export", IN_EXPORT, 2, 2, "ARCHIVE maildir:DIR",
+	    "write messages out as Maildirs with flags and dates", NULL,
+	    command_export },
+	{ "status", IN_STATUS, 1, 1, "ARCHIVE",
+	    "what the runs did, and how the sums add up", NULL,
+	    command_status },
+	{ "explain", IN_EXPLAIN, 1, 2, "ARCHIVE [ID]",
+	    "what happened to a message, or to all that ended otherwise", NULL,
+	    command_explain },
+};
+
+enum { COMMANDS = sizeof(commands) / sizeof(commands[0]) };
+
+static void
+print_usage(FILE *to)
+{
+	fprintf(to, "usage: mailhaul COMMAND [OPTION…] ARGUMENT…\n\n");
+	for (size_t i = 0; i < COMMANDS; i++)
+		fprintf(to, "  %-8s %-20s %s\n", commands[i].name,
+		    commands[i].usage, commands[i].summary);
+	fprintf(to, "\n  mailhaul COMMAND --help   options of a command\n"
+		    "  mailhaul --version\n"
+		    "  man mailhaul              everything\n");
+}
+
+static int
+print_help(const struct command *c)
+{
+	printf("usage: mailhaul %s [OPTION…] %s\n\n%s.\n", c->name, c->usage,
+	    c->summary);
+	if (c->details != NULL)
+		printf("%s\n", c->details);
+	printf("\n");
+	options_help(c);
+
+	return screen_close(EXIT_OK);
+}
+
+static void
+set_up_screen(const struct options *o)
+{
+	enum log_format format =
+	    o->log_format != NULL && strcmp(o->log_format, "json") == 0
+		? LOG_JSON
+		: LOG_TEXT;
+	enum log_level level = LOG_WARN;
+	if (o->quiet)
+		level = LOG_ERROR;
+	else if (o->verbose > 1)
+		level = LOG_DEBUG;
+	else if (o->verbose == 1)
+		level = LOG_INFO;
+	log_stderr(level, format);
+}
+
+static int
+run(const struct command *c, int argc, char **argv)
+{
+	struct options options;
+	struct err err;
+	if (!options_parse(&options, c, argc, argv, &err)) {
+		options_free(&options);
+		return screen_error(&err);
+	}
+	set_up_screen(&options);
+	int code =
+	    options.help ? print_help(c) : screen_close(c->run(&options));
+	options_free(&options);
+
+	return code;
+}
+
+static const struct command *
+find(const char *name)
+{
+	for (size_t i = 0; i < COMMANDS; i++)
+		if (strcmp(commands[i].name, name) == 0)
+			return &commands[i];
+
+	return NULL;
+}
+
+int
+main(int argc, char **argv)
+{
+	/* libarchive crashes on UTF-8 names in the C locale. */
+	if (setlocale(LC_CTYPE, "C.UTF-8") == NULL) {
+		fprintf(stderr, "mailhaul: the locale C.UTF-8 is missing\n");
+		return EXIT_USAGE;
+	}
+	secret_guard_process();
+	stop_install();
+	const char *name = argc < 2 ? "" : argv[1];
+	if (strcmp(name, "--version") == 0) {
+		printf("mailhaul %s\n", MAILHAUL_VERSION);
+		return screen_close(EXIT_OK);
+	}
+	if (strcmp(name, "--help") == 0 || strcmp(name, "-h") == 0 ||
+	    strcmp(name, "help") == 0) {
+		print_usage(stdout);
+		return screen_close(EXIT_OK);
+	}
+	if (strcmp(name, "--options") == 0) { /* for completion */
+		for (size_t i = 0; i < COMMANDS; i++)
+			options_list(&commands[i]);
+		return screen_close(EXIT_OK);
+	}
+	const struct command *c = find(name);
+	if (c == NULL) {
+		if (argc >= 2)
+			fprintf(
+			    stderr, "mailhaul: no command \"%s\"\n\n", name);
+		print_usage(stderr);
+		return EXIT_USAGE;
+	}
+	int code = run(c, argc - 2, argv + 2);
+	log_close();
+
+	return code;
+}

@@ -1,0 +1,360 @@
+#include "options.h"
+
+#include <stddef.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "base/mem.h"
+#include "base/text.h"
+#include "mail/datetime.h"
+
+enum kind { TEXT, LIST, FLAG, COUNT, NUMBER, SIZE, DATE };
+
+#define AT(field) offsetof(struct options, field)
+
+/* One row is an option: how it is read, and what --help says. */
+static const struct row {
+	const char *name;
+	char letter;
+	enum kind kind;
+	size_t at;
+	unsigned commands;
+	const char *value; /* NULL: takes none */
+	const char *help;
+} rows[] = {
+	{ "source-password-file", 0, TEXT, AT(password_file), IN_SERVER, "FILE",
+	    "read the password from FILE (- for standard input)" },
+	{ "source-password-command", 0, TEXT, AT(password_command), IN_SERVER,
+	    "CMD", "take the password from CMD's output" },
+	{ "ca-file", 0, TEXT, AT(ca_file), IN_SERVER, "FILE",
+	    "also trust the certificate authorities in FILE" },
+	{ "source-ca-file", 0, TEXT, AT(ca_file_side), IN_SERVER, "FILE",
+	    "the same, for the source only" },
+	{ "source-tls-pin", 0, TEXT, AT(tls_pin), IN_SERVER, "sha256:HEX",
+	    "accept exactly this server key, whatever name or date" },
+	{ "source-tls", 0, TEXT, AT(tls), IN_SERVER, "MODE",
+	    "plaintext: no TLS (loopback only)" },
+	{ "allow-plaintext", 0, FLAG, AT(allow_plaintext), IN_SERVER, NULL,
+	    "let plaintext leave this machine" },
+	{ "allow-preauth", 0, FLAG, AT(allow_preauth), IN_SERVER, NULL,
+	    "accept a server that logs in by itself (over TLS)" },
+	{ "source-connect", 0, TEXT, AT(connect), IN_SERVER, "HOST[:PORT]",
+	    "dial HOST, but verify the URL's name" },
+	{ "source-cert", 0, TEXT, AT(cert), IN_SERVER, "FILE",
+	    "client certificate (PEM)" },
+	{ "source-key", 0, TEXT, AT(key), IN_SERVER, "FILE",
+	    "its private key (PEM)" },
+	{ "source-auth", 0, TEXT, AT(auth), IN_SERVER, "MECHANISM",
+	    "use this one: SCRAM-SHA-256, SCRAM-SHA-1, CRAM-MD5, PLAIN, "
+	    "LOGIN" },
+	{ "source-authzid", 0, TEXT, AT(authzid), IN_SERVER, "USER",
+	    "open USER's mail with another login (PLAIN)" },
+	{ "namespaces", 0, TEXT, AT(namespaces), IN_SERVER, "LIST",
+	    "personal (default), shared, other: comma-separated" },
+	{ "include", 0, LIST, AT(include), IN_SELECT, "GLOB",
+	    "only these mailboxes and their children; may be repeated" },
+	{ "exclude", 0, LIST, AT(exclude), IN_SELECT, "GLOB",
+	    "not these; * within a level, ** across, special:junk by role" },
+	{ "since", 0, DATE, AT(since_text), IN_SELECT, "DATE",
+	    "INTERNALDATE from here on: 2026-01-31, 30d, 6m, 2y" },
+	{ "before", 0, DATE, AT(before_text), IN_SELECT, "DATE",
+	    "INTERNALDATE before it" },
+	{ "max-size", 0, SIZE, AT(max_size), IN_COPY, "SIZE",
+	    "skip larger messages: 35M" },
+	{ "dry-run", 'n', FLAG, AT(dry_run), IN_COPY, NULL,
+	    "say what would be copied; write nothing" },
+	{ "account", 0, TEXT, AT(account), IN_ALL & ~IN_CHECK & ~IN_VERIFY,
+	    "NAME", "the account's name in the archive (default: user@host)" },
+	{ "index", 0, TEXT, AT(index), IN_ALL & ~IN_CHECK, "FILE",
+	    "the index (default: mailhaul.db in the archive)" },
+	{ "level", 0, NUMBER, AT(level), IN_COPY, "N",
+	    "zstd level, 1 to 19 (default 3)" },
+	{ "threads", 0, NUMBER, AT(threads), IN_COPY, "N",
+	    "compressing threads (default: one per processor)" },
+	{ "volume-size", 0, SIZE, AT(volume_size), IN_COPY, "SIZE",
+	    "seal a volume at this size (default 1G)" },
+	{ "self-contained", 0, FLAG, AT(self_contained), IN_COPY, NULL,
+	    "store every message in full, repeats too" },
+	{ "min-free", 0, SIZE, AT(min_free), IN_COPY, "SIZE",
+	    "stop before less than this is free (default 64M)" },
+	{ "retries", 0, NUMBER, AT(retries), IN_COPY, "N",
+	    "attempts after a lost connection, without progress (default 6)" },
+	{ "retry-wait", 0, TEXT, AT(retry_wait), IN_COPY, "SECONDS",
+	    "the first wait before another attempt (default 1)" },
+	{ "window", 0, NUMBER, AT(window), IN_COPY, "N",
+	    "messages asked for with one command (default 500)" },
+	{ "mailbox", 0, TEXT, AT(mailbox), IN_SHOW | IN_EXPLAIN, "NAME",
+	    "the mailbox (as ls shows it)" },
+	{ "uid", 0, NUMBER, AT(uid), IN_SHOW | IN_EXPLAIN | IN_EXPORT, "UID",
+	    "the message with this UID" },
+	{ "message-id", 0, TEXT, AT(message_id),
+	    IN_SHOW | IN_EXPLAIN | IN_EXPORT, "ID", "by Message-ID" },
+	{ "sha256", 0, TEXT, AT(sha256), IN_SHOW | IN_EXPLAIN | IN_EXPORT,
+	    "HEX", "by content hash" },
+	{ "entry", 0, TEXT, AT(entry), IN_SHOW | IN_EXPLAIN, "PATH",
+	    "by the entry's path in its volume" },
+	{ "header", 0, FLAG, AT(raw_header), IN_SHOW, NULL,
+	    "only the header section" },
+	{ "quick", 0, FLAG, AT(quick), IN_VERIFY, NULL,
+	    "files, seek tables and hashes of volumes; no message is read" },
+	{ "read", 0, TEXT, AT(read), IN_VERIFY, "1/N",
+	    "read every N-th volume, another one each day" },
+	{ "run", 0, TEXT, AT(run), IN_STATUS | IN_EXPLAIN, "RUN",
+	    "this run (default: the last)" },
+	{ "outcome", 0, TEXT, AT(outcome), IN_EXPLAIN, "WORD",
+	    "list messages with this outcome: excluded, unreadable, …" },
+	{ "json", 0, FLAG, AT(json),
+	    IN_CHECK | IN_LS | IN_STATUS | IN_EXPLAIN | IN_VERIFY, NULL,
+	    "print JSON, one object a line" },
+	{ "report", 0, TEXT, AT(report), IN_COPY | IN_VERIFY, "FILE",
+	    "write a report; .json or .txt by its ending" },
+	{ "progress", 0, TEXT, AT(progress), IN_COPY | IN_VERIFY | IN_EXPORT,
+	    "HOW", "auto (a bar on a terminal), lines, json, none" },
+	{ "log-format", 0, TEXT, AT(log_format), IN_ALL, "FORMAT",
+	    "text or json" },
+	{ "quiet", 'q', FLAG, AT(quiet), IN_ALL, NULL,
+	    "print only if the exit code isn't 0" },
+	{ "verbose", 'v', COUNT, AT(verbose), IN_ALL, NULL,
+	    "say more; twice: still more" },
+	{ "help", 'h', FLAG, AT(help), IN_ALL, NULL, "this text" },
+};
+
+enum { ROWS = sizeof(rows) / sizeof(rows[0]) };
+
+static const struct row *
+find_row(const char *name, size_t len)
+{
+	for (size_t i = 0; i < ROWS; i++)
+		if (strlen(rows[i].name) == len &&
+		    memcmp(rows[i].name, name, len) == 0)
+			return &rows[i];
+
+	return NULL;
+}
+
+static const struct row *
+find_letter(char letter)
+{
+	for (size_t i = 0; i < ROWS; i++)
+		if (rows[i].letter != 0 && rows[i].letter == letter)
+			return &rows[i];
+
+	return NULL;
+}
+
+static bool
+store(struct options *o, const struct row *row, const char *value,
+    struct err *err)
+{
+	char *base = (char *)o + row->at;
+	struct list *list;
+	bool ok = true;
+	switch (row->kind) {
+	case TEXT:
+	case DATE:
+		*(const char **)(void *)base = value;
+		break;
+	case LIST:
+		list = (struct list *)(void *)base;
+		list->items =
+		    mem_grow(list->items, list->n + 1, sizeof(*list->items));
+		list->items[list->n++] = value;
+		break;
+	case FLAG:
+		*(bool *)(void *)base = true;
+		break;
+	case COUNT:
+		++*(int *)(void *)base;
+		break;
+	case NUMBER:
+		ok = text_parse_u64(
+		    value, strlen(value), (uint64_t *)(void *)base);
+		break;
+	case SIZE:
+		ok = text_parse_size(value, (uint64_t *)(void *)base);
+		break;
+	}
+
+	return ok ||
+	       err_set(err, ERR_RUN, ERR_USAGE, "--%s: \"%s\" is not a %s",
+		   row->name, value,
+		   row->kind == SIZE ? "size like 512K, 35M or 2G" : "number");
+}
+
+static bool
+unknown_option(const struct command *c, const char *arg, struct err *err)
+{
+	err_set(err, ERR_RUN, ERR_USAGE, "%s: unknown option %s", c->name, arg);
+
+	return err_hint(err, "Then: mailhaul %s --help", c->name);
+}
+
+/* "--name=value", "--name value" and "-x"; *i moves on past a value. */
+static bool
+take_option(struct options *o, const struct command *c, int argc, char **argv,
+    int *i, struct err *err)
+{
+	const char *arg = argv[*i];
+	const char *equals = NULL;
+	const struct row *row;
+	if (arg[1] == '-') {
+		equals = strchr(arg, '=');
+		size_t len = equals == NULL ? strlen(arg + 2)
+					    : (size_t)(equals - arg - 2);
+		row = find_row(arg + 2, len);
+	} else {
+		row = arg[2] == '\0' ? find_letter(arg[1]) : NULL;
+	}
+	if (row == NULL || (row->commands & c->bit) == 0)
+		return unknown_option(c, arg, err);
+	const char *value = equals == NULL ? NULL : equals + 1;
+	if (row->value == NULL && value != NULL)
+		return err_set(
+		    err, ERR_RUN, ERR_USAGE, "--%s takes no value", row->name);
+	if (row->value != NULL && value == NULL) {
+		if (*i + 1 >= argc)
+			return err_set(err, ERR_RUN, ERR_USAGE,
+			    "--%s needs a value: %s", row->name, row->value);
+		value = argv[++*i];
+	}
+
+	return store(o, row, value, err);
+}
+
+static bool
+read_dates(struct options *o, struct err *err)
+{
+	struct {
+		const char *name, *text;
+		int64_t *to;
+	} dates[] = {
+		{ "since", o->since_text, &o->since },
+		{ "before", o->before_text, &o->before },
+	};
+	for (size_t i = 0; i < 2; i++)
+		if (dates[i].text != NULL &&
+		    !datetime_parse_option(
+			dates[i].text, clock_unix(), dates[i].to))
+			return err_set(err, ERR_RUN, ERR_USAGE,
+			    "--%s: \"%s\" is not a date like 2026-01-31, 30d, "
+			    "6m or 2y",
+			    dates[i].name, dates[i].text);
+
+	return true;
+}
+
+static bool
+is_one_of(const char *value, const char *const *words)
+{
+	for (; *words != NULL; words++)
+		if (strcmp(value, *words) == 0)
+			return true;
+
+	return false;
+}
+
+static bool
+check_words(const struct options *o, struct err *err)
+{
+	static const char *const hows[] = { "auto", "lines", "json", "none",
+		NULL };
+	static const char *const formats[] = { "text", "json", NULL };
+	static const char *const modes[] = { "plaintext", NULL };
+	struct {
+		const char *name, *value;
+		const char *const *words;
+		const char *allowed;
+	} checks[] = {
+		{ "progress", o->progress, hows, "auto, lines, json or none" },
+		{ "log-format", o->log_format, formats, "text or json" },
+		{ "source-tls", o->tls, modes,
+		    "plaintext (TLS is what imaps:// and imap:// use)" },
+	};
+	for (size_t i = 0; i < sizeof(checks) / sizeof(checks[0]); i++)
+		if (checks[i].value != NULL &&
+		    !is_one_of(checks[i].value, checks[i].words))
+			return err_set(err, ERR_RUN, ERR_USAGE,
+			    "--%s: \"%s\" is not %s", checks[i].name,
+			    checks[i].value, checks[i].allowed);
+	if (o->level > 19)
+		return err_set(err, ERR_RUN, ERR_USAGE, "--level is 1 to 19");
+	if (o->threads > 64)
+		return err_set(err, ERR_RUN, ERR_USAGE, "--threads is 1 to 64");
+
+	return true;
+}
+
+bool
+options_parse(struct options *o, const struct command *c, int argc, char **argv,
+    struct err *err)
+{
+	*o = (struct options){ 0 };
+	bool only_args = false;
+	for (int i = 0; i < argc; i++) {
+		const char *arg = argv[i];
+		if (!only_args && strcmp(arg, "--") == 0) {
+			only_args = true;
+		} else if (!only_args && arg[0] == '-' && arg[1] != '\0') {
+			if (!take_option(o, c, argc, argv, &i, err))
+				return false;
+		} else if (o->arg_count < c->args_max) {
+			o->args[o->arg_count++] = arg;
+		} else {
+			err_set(err, ERR_RUN, ERR_USAGE,
+			    "%s: one argument too many: %s", c->name, arg);
+			return err_hint(
+			    err, "Usage: mailhaul %s %s", c->name, c->usage);
+		}
+	}
+	if (o->help)
+		return true;
+	if (o->arg_count < c->args_min) {
+		err_set(err, ERR_RUN, ERR_USAGE, "%s: %s", c->name,
+		    o->arg_count == 0 ? "no arguments given"
+				      : "an argument is missing");
+		return err_hint(
+		    err, "Usage: mailhaul %s %s", c->name, c->usage);
+	}
+
+	return read_dates(o, err) && check_words(o, err);
+}
+
+void
+options_free(struct options *o)
+{
+	free(o->include.items);
+	free(o->exclude.items);
+}
+
+void
+options_help(const struct command *c)
+{
+	for (size_t i = 0; i < ROWS; i++) {
+		const struct row *row = &rows[i];
+		if ((row->commands & c->bit) == 0)
+			continue;
+		char left[80];
+		snprintf(left, sizeof(left), "%c%c%c --%s%s%s",
+		    row->letter == 0 ? ' ' : '-',
+		    row->letter == 0 ? ' ' : row->letter,
+		    row->letter == 0 ? ' ' : ',', row->name,
+		    row->value == NULL ? "" : " ",
+		    row->value == NULL ? "" : row->value);
+		printf("  %-36s %s%s\n", left,
+		    strlen(left) > 36
+			? "\n                                       "
+			: "",
+		    row->help);
+	}
+}
+
+void
+options_list(const struct command *c)
+{
+	for (size_t i = 0; i < ROWS; i++)
+		if ((rows[i].commands & c->bit) != 0)
+			printf("%s --%s%s\n", c->name, rows[i].name,
+			    rows[i].value == NULL ? "" : "=");
+}

@@ -1,0 +1,86 @@
+#ifndef CMD_OPTIONS_H
+#define CMD_OPTIONS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/err.h"
+
+enum { ARGS_MAX = 4 };
+
+/* A list of values that an option may be given many times; values borrowed
+ * from argv. */
+struct list {
+	const char **items; /* owned */
+	size_t n;
+};
+
+/* What the command line says; strings borrowed from argv. */
+struct options {
+	const char *args[ARGS_MAX];
+	size_t arg_count;
+	/* the source's side */
+	const char *password_file, *password_command, *ca_file, *ca_file_side,
+	    *tls_pin, *tls, *connect, *cert, *key, *auth, *authzid;
+	bool allow_plaintext, allow_preauth;
+	/* what is copied */
+	struct list include, exclude;
+	const char *since_text, *before_text;
+	int64_t since, before;
+	uint64_t max_size;
+	const char *namespaces;
+	bool dry_run;
+	/* where and how */
+	const char *account, *index;
+	uint64_t level, threads, volume_size, min_free, retries, window;
+	const char *retry_wait;
+	bool self_contained;
+	/* what is looked for */
+	const char *mailbox, *message_id, *sha256, *entry, *run, *outcome;
+	uint64_t uid;
+	bool raw_header;
+	/* verify */
+	bool quick;
+	const char *read;
+	/* screens */
+	const char *progress, *log_format, *report;
+	bool quiet, json;
+	int verbose;
+	bool help, version;
+};
+
+struct command {
+	const char *name;
+	unsigned bit; /* of the option rows */
+	size_t args_min, args_max;
+	const char *usage;   /* "SOURCE TARGET" */
+	const char *summary; /* one line */
+	const char *details; /* for --help; NULL: none */
+	int (*run)(const struct options *);
+};
+
+/* argv[2…] of a command. ERR_USAGE says what is allowed. */
+bool options_parse(struct options *, const struct command *, int argc,
+    char **argv, struct err *);
+void options_free(struct options *);
+/* The options a command takes, one a line, from the same rows. */
+void options_help(const struct command *);
+/* Every option of every command: for completion and tests. */
+void options_list(const struct command *);
+
+enum {
+	IN_COPY = 1,
+	IN_CHECK = 2,
+	IN_LS = 4,
+	IN_SHOW = 8,
+	IN_VERIFY = 16,
+	IN_EXPORT = 32,
+	IN_STATUS = 64,
+	IN_EXPLAIN = 128,
+	IN_SERVER = IN_COPY | IN_CHECK,
+	IN_SELECT = IN_COPY | IN_LS | IN_EXPORT,
+	IN_ALL = 255
+};
+
+#endif

@@ -1,0 +1,308 @@
+#include "ports.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/mem.h"
+#include "base/text.h"
+#include "runs.h"
+
+/* ---- a server ---- */
+
+static bool
+read_connect(struct source_port *p, const struct options *o, struct err *err)
+{
+	if (o->connect == NULL)
+		return true;
+	const char *colon = strrchr(o->connect, ':');
+	uint64_t port = 0;
+	size_t host = strlen(o->connect);
+	/* More than one colon and no bracket: an IPv6 address alone. */
+	bool has_port = colon != NULL &&
+			(strchr(o->connect, ':') == colon || colon[-1] == ']');
+	if (has_port) {
+		host = (size_t)(colon - o->connect);
+		if (!text_parse_u64(colon + 1, strlen(colon + 1), &port) ||
+		    port == 0 || port > 65535)
+			return err_set(err, ERR_RUN, ERR_USAGE,
+			    "--source-connect: \"%s\" is not HOST[:PORT]",
+			    o->connect);
+	}
+	bool bracketed = host > 1 && o->connect[0] == '[';
+	p->connect_host = bracketed ? mem_strn(o->connect + 1, host - 2)
+				    : mem_strn(o->connect, host);
+	p->imap.wire.connect_host = p->connect_host;
+	p->imap.wire.connect_port = (uint16_t)port;
+
+	return true;
+}
+
+static bool
+read_namespaces(struct source_port *p, const char *list, struct err *err)
+{
+	while (list != NULL && *list != '\0') {
+		size_t n = strcspn(list, ",");
+		if (n == 6 && memcmp(list, "shared", n) == 0)
+			p->imap.namespace_shared = true;
+		else if (n == 5 && memcmp(list, "other", n) == 0)
+			p->imap.namespace_other = true;
+		else if (n != 8 || memcmp(list, "personal", n) != 0)
+			return err_set(err, ERR_RUN, ERR_USAGE,
+			    "--namespaces takes personal, shared, other");
+		list += n + (list[n] == ',');
+	}
+
+	return true;
+}
+
+static void
+read_tls(struct source_port *p, const struct options *o)
+{
+	struct wire_options *wire = &p->imap.wire;
+	*wire = (struct wire_options){
+		.side = "SOURCE",
+		.host = p->endpoint.host,
+		.port = p->endpoint.port,
+		.tls = p->endpoint.kind == ENDPOINT_IMAPS ? WIRE_TLS_IMPLICIT
+							  : WIRE_TLS_STARTTLS,
+		.allow_plaintext = o->allow_plaintext,
+		.ca_file = o->ca_file,
+		.ca_file_side = o->ca_file_side,
+		.pin = o->tls_pin,
+		.cert_file = o->cert,
+		.key_file = o->key,
+	};
+	if (o->tls != NULL)
+		wire->tls = WIRE_TLS_NONE;
+}
+
+static bool
+check_server(const struct source_port *p, const struct options *o,
+    const char *url, struct err *err)
+{
+	enum endpoint_kind kind = p->endpoint.kind;
+	if (kind != ENDPOINT_IMAP && kind != ENDPOINT_IMAPS) {
+		err_set(err, ERR_RUN, ERR_USAGE,
+		    "%s can't be a source in this version", url);
+		return err_hint(err,
+		    "A source is imaps://USER@HOST[:PORT]/ or imap://… "
+		    "(STARTTLS).");
+	}
+	if (p->endpoint.user == NULL) {
+		err_set(err, ERR_RUN, ERR_USAGE, "%s names no user", url);
+		return err_hint(
+		    err, "Write imaps://USER@%s/", p->endpoint.host);
+	}
+	if (o->tls != NULL && kind == ENDPOINT_IMAPS)
+		return err_set(err, ERR_RUN, ERR_USAGE,
+		    "--source-tls=plaintext goes with imap://, not imaps://");
+
+	return true;
+}
+
+static bool
+get_secret(struct source_port *p, const struct options *o, struct err *err)
+{
+	char *prompt = mem_fmt("Password of the SOURCE %s: ", p->text.data);
+	struct secret_from from = {
+		.file = o->password_file,
+		.command = o->password_command,
+		.variable = "MAILHAUL_SOURCE_PASSWORD",
+		.prompt = prompt,
+	};
+	bool ok = secret_get(&p->secret, &from, "source", err);
+	free(prompt);
+
+	return ok;
+}
+
+bool
+source_port_open(struct source_port *p, const struct options *o,
+    const char *url, struct err *err)
+{
+	*p = (struct source_port){ 0 };
+	if (!endpoint_parse(&p->endpoint, url, err) ||
+	    !check_server(p, o, url, err))
+		return false;
+	endpoint_text(&p->text, &p->endpoint);
+	if (o->account != NULL)
+		buf_str(&p->account, o->account);
+	else
+		endpoint_account(&p->account, &p->endpoint);
+	read_tls(p, o);
+	p->imap.user = p->endpoint.user;
+	p->imap.authzid = o->authzid;
+	p->imap.secret = &p->secret;
+	p->imap.auth = o->auth;
+	p->imap.only_mailbox = p->endpoint.mailbox;
+	p->imap.allow_preauth = o->allow_preauth;
+	p->imap.window_messages = (uint32_t)o->window;
+
+	return read_connect(p, o, err) &&
+	       read_namespaces(p, o->namespaces, err) && get_secret(p, o, err);
+}
+
+static bool
+add_origin(const struct source_port *p, struct err *err)
+{
+	if (err->code != ERR_LOGIN)
+		return false;
+	err_hint(err, "password from: %s", p->secret.origin);
+	err_hint(err,
+	    "Nothing was read or written. Not tried again, to avoid a "
+	    "lockout.");
+
+	return err_hint(err, "Then: mailhaul check %s", p->text.data);
+}
+
+bool
+source_port_connect(void *arg, struct source *source, struct err *err)
+{
+	const struct source_port *p = arg;
+
+	return imap_source_new(source, &p->imap, err) || add_origin(p, err);
+}
+
+void
+source_port_close(struct source_port *p)
+{
+	endpoint_free(&p->endpoint);
+	buf_free(&p->account);
+	buf_free(&p->text);
+	secret_free(&p->secret);
+	free(p->connect_host);
+	p->connect_host = NULL;
+}
+
+/* ---- an archive ---- */
+
+bool
+archive_path(const char *arg, char **path, struct err *err)
+{
+	struct endpoint endpoint = { 0 };
+	if (!endpoint_parse(&endpoint, arg, err))
+		return false;
+	bool ok = endpoint.kind == ENDPOINT_ARCHIVE;
+	if (ok) {
+		*path = mem_str(endpoint.path);
+	} else {
+		err_set(err, ERR_RUN, ERR_USAGE,
+		    "%s is not an archive in this place", arg);
+		err_hint(err, "An archive is archive:DIR, or a folder's path.");
+	}
+	endpoint_free(&endpoint);
+
+	return ok;
+}
+
+static bool
+set_paths(struct archive_port *p, const struct options *o, const char *arg,
+    struct err *err)
+{
+	*p = (struct archive_port){ .lock = -1 };
+	if (!archive_path(arg, &p->dir, err))
+		return false;
+	p->index_path = o->index != NULL ? mem_str(o->index)
+					 : mem_fmt("%s/" ARCHIVE_INDEX, p->dir);
+
+	return true;
+}
+
+bool
+archive_port_read(struct archive_port *p, const struct options *o,
+    const char *arg, struct err *err)
+{
+	if (!set_paths(p, o, arg, err))
+		return false;
+	if (access(p->dir, F_OK) != 0) {
+		err_set(
+		    err, ERR_RUN, ERR_USAGE, "there is no archive %s", p->dir);
+		return err_hint(err,
+		    "Make one: mailhaul copy imaps://USER@HOST/ archive:%s",
+		    p->dir);
+	}
+	if (access(p->index_path, F_OK) != 0) {
+		err_set(err, ERR_RUN, ERR_USAGE,
+		    "%s is no archive: it has no index %s", p->dir,
+		    p->index_path);
+		return err_hint(err,
+		    "If the index lies elsewhere: --index FILE. Volumes are "
+		    "read without it by tar and zstd (README.txt there).");
+	}
+
+	return index_open(&p->index, p->index_path, INDEX_READ, err);
+}
+
+static bool
+index_must_exist(const struct archive_port *p, struct err *err)
+{
+	bool volumes = false;
+	if (access(p->index_path, F_OK) == 0)
+		return true;
+	if (!archive_has_volumes(p->dir, &volumes, err))
+		return false;
+	if (!volumes)
+		return true;
+	err_set(err, ERR_RUN, ERR_DAMAGED,
+	    "%s holds volumes, but its index %s is missing", p->dir,
+	    p->index_path);
+
+	return err_hint(err,
+	    "Put the index back, or say where it is: --index FILE. A new "
+	    "folder starts a new archive.");
+}
+
+static bool
+make_target(struct archive_port *p, const struct options *o, struct err *err)
+{
+	struct archive_options options = {
+		.dir = p->dir,
+		.run = p->run_name,
+		.level = (int)o->level,
+		.threads = (int)o->threads,
+		.volume_limit = o->volume_size,
+		.min_free = o->min_free,
+	};
+
+	return archive_target_new(&p->target, &options, err);
+}
+
+bool
+archive_port_write(struct archive_port *p, const struct options *o,
+    const char *arg, const char *command, struct err *err)
+{
+	if (!set_paths(p, o, arg, err) || !archive_create(p->dir, err) ||
+	    !index_lock_run(p->index_path, &p->lock, err) ||
+	    !index_must_exist(p, err) ||
+	    !index_open(&p->index, p->index_path, INDEX_WRITE, err) ||
+	    !index_account(p->index, "archive", "archive", &p->account, err) ||
+	    !runs_recover(p, err) || !runs_begin(p, command, err) ||
+	    !make_target(p, o, err))
+		return false;
+
+	return runs_continue_volumes(p, o, err);
+}
+
+bool
+archive_port_end_run(
+    struct archive_port *p, enum index_run_state state, struct err *err)
+{
+	return index_run_end(p->index, p->run, state, err) &&
+	       runs_write_manifests(p, err);
+}
+
+void
+archive_port_close(struct archive_port *p)
+{
+	if (p->target.data != NULL)
+		p->target.ops->close(&p->target.data, true);
+	if (p->index != NULL)
+		index_close(&p->index);
+	if (p->lock >= 0)
+		close(p->lock);
+	p->lock = -1;
+	free(p->dir);
+	free(p->index_path);
+	p->dir = p->index_path = NULL;
+}

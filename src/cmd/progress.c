@@ -1,0 +1,330 @@
+#include "progress.h"
+
+#include <inttypes.h>
+#include <pthread.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "base/log.h"
+#include "base/mem.h"
+#include "base/text.h"
+
+enum how { HOW_NONE, HOW_BAR, HOW_LINES, HOW_JSON };
+
+enum { BAR_MS = 200, LINES_MS = 5000, JSON_MS = 1000, RATE_WINDOW = 32 };
+
+struct progress_screen {
+	struct meter *meter;
+	enum how how;
+	pthread_t thread;
+	pthread_mutex_t lock; /* guards stop and the condition */
+	pthread_cond_t woken;
+	bool stop;
+	/* Of the last RATE_WINDOW ticks: what the rate is taken from. */
+	struct {
+		int64_t ms;
+		uint64_t octets, messages;
+	} past[RATE_WINDOW];
+	size_t ticks;
+	double octet_rate, message_rate; /* a second */
+};
+
+/* The bar's own line has to go before another line is printed. */
+static void
+clear_bar(void)
+{
+	static const char clear[] = "\r\033[K";
+	ssize_t n = write(STDERR_FILENO, clear, sizeof(clear) - 1);
+	(void)n;
+}
+
+static void
+measure(struct progress_screen *s)
+{
+	struct meter *m = s->meter;
+	size_t at = s->ticks % RATE_WINDOW;
+	int64_t now = clock_mono_ms();
+	uint64_t octets = atomic_load(&m->fetched_octets);
+	uint64_t messages = atomic_load(&m->listed);
+	size_t oldest =
+	    s->ticks < RATE_WINDOW ? 0 : (s->ticks + 1) % RATE_WINDOW;
+	s->past[at].ms = now;
+	s->past[at].octets = octets;
+	s->past[at].messages = messages;
+	s->ticks++;
+	double seconds = (double)(now - s->past[oldest].ms) / 1000;
+	if (seconds <= 0)
+		return;
+	s->octet_rate = (double)(octets - s->past[oldest].octets) / seconds;
+	s->message_rate =
+	    (double)(messages - s->past[oldest].messages) / seconds;
+}
+
+/* Messages that ended in any way, and how many there are, if known. */
+static void
+count(const struct meter *m, uint64_t *done, uint64_t *all)
+{
+	*done = atomic_load(&m->known) + atomic_load(&m->excluded) +
+		atomic_load(&m->fetched) + atomic_load(&m->failed);
+	uint64_t expected = atomic_load(&m->expected);
+	uint64_t listed = atomic_load(&m->listed);
+	*all = expected > listed ? expected : listed;
+}
+
+/* From what is known to be left to fetch; -1: nothing to tell. */
+static int64_t
+eta(const struct progress_screen *s, uint64_t done, uint64_t all)
+{
+	const struct meter *m = s->meter;
+	uint64_t wanted = atomic_load(&m->wanted_octets);
+	uint64_t fetched = atomic_load(&m->fetched_octets);
+	uint64_t messages = atomic_load(&m->fetched);
+	if (s->octet_rate < 1 || messages == 0)
+		return -1;
+	double left = wanted > fetched ? (double)(wanted - fetched) : 0;
+	uint64_t listed = atomic_load(&m->listed);
+	if (all > listed)
+		left +=
+		    (double)(all - listed) * (double)fetched / (double)messages;
+	(void)done;
+
+	return (int64_t)(left / s->octet_rate + 0.5);
+}
+
+static void
+sealing_line(struct buf *out, const struct meter *m)
+{
+	char a[32], b[32];
+	buf_fmt(out, "reading the sealed volume back  %s of %s",
+	    text_size(a, sizeof(a), atomic_load(&m->sealed_octets)),
+	    text_size(b, sizeof(b), atomic_load(&m->sealing_octets)));
+}
+
+static void
+copying_line(struct buf *out, struct progress_screen *s)
+{
+	struct meter *m = s->meter;
+	char name[160], a[32], b[32], c[32], d[32];
+	uint64_t done, all;
+	count(m, &done, &all);
+	buf_fmt(out, "%" PRIu64 "/%" PRIu64 " %s  ",
+	    (uint64_t)atomic_load(&m->mailboxes_done),
+	    (uint64_t)atomic_load(&m->mailboxes),
+	    meter_mailbox(m, name, sizeof(name)));
+	buf_fmt(out, "%s of %s  %s  %s/s", text_count(a, sizeof(a), done),
+	    text_count(b, sizeof(b), all),
+	    text_size(c, sizeof(c), atomic_load(&m->fetched_octets)),
+	    text_size(d, sizeof(d), (uint64_t)s->octet_rate));
+	int64_t left = eta(s, done, all);
+	if (left >= 0 && done < all)
+		buf_fmt(out, "  ETA %s", text_duration(a, sizeof(a), left));
+}
+
+static void
+line(struct buf *out, struct progress_screen *s)
+{
+	struct meter *m = s->meter;
+	char name[160], a[32];
+	int64_t left;
+	switch ((enum meter_phase)atomic_load(&m->phase)) {
+	case METER_CONNECTING:
+		buf_str(out, "connecting");
+		break;
+	case METER_LISTING:
+		buf_fmt(out, "listing %s  %s messages so far",
+		    meter_mailbox(m, name, sizeof(name)),
+		    text_count(a, sizeof(a), atomic_load(&m->listed)));
+		break;
+	case METER_COPYING:
+		copying_line(out, s);
+		break;
+	case METER_PAUSED:
+		left = (atomic_load(&m->paused_until) - clock_unix_ms()) / 1000;
+		buf_fmt(out, "paused by the server, %s left",
+		    text_duration(a, sizeof(a), left));
+		break;
+	case METER_SEALING:
+		sealing_line(out, m);
+		break;
+	case METER_DONE:
+		break;
+	}
+}
+
+static void
+json_line(struct buf *out, struct progress_screen *s)
+{
+	static const char *const phases[] = { "connecting", "listing",
+		"copying", "paused", "sealing", "done" };
+	struct meter *m = s->meter;
+	uint64_t done, all;
+	char name[160];
+	struct buf utf8 = { 0 };
+	count(m, &done, &all);
+	meter_mailbox(m, name, sizeof(name));
+	for (const char *c = name; *c != '\0'; c++) {
+		if (*c == '"' || *c == '\\')
+			buf_char(&utf8, '\\');
+		buf_char(&utf8, *c);
+	}
+	buf_fmt(out,
+	    "{\"phase\":\"%s\",\"mailbox\":\"%s\",\"mailboxes\":%" PRIu64
+	    ",\"mailboxes_done\":%" PRIu64 ",\"messages\":%" PRIu64
+	    ",\"messages_done\":%" PRIu64 ",\"octets\":%" PRIu64
+	    ",\"settled\":%" PRIu64 ",\"octets_per_second\":%.0f"
+	    ",\"eta_seconds\":%" PRId64 "}",
+	    phases[atomic_load(&m->phase)], utf8.data == NULL ? "" : utf8.data,
+	    (uint64_t)atomic_load(&m->mailboxes),
+	    (uint64_t)atomic_load(&m->mailboxes_done), all, done,
+	    (uint64_t)atomic_load(&m->fetched_octets),
+	    (uint64_t)atomic_load(&m->settled), s->octet_rate,
+	    eta(s, done, all));
+	buf_free(&utf8);
+}
+
+static size_t
+columns(void)
+{
+	struct winsize size;
+	if (ioctl(STDERR_FILENO, TIOCGWINSZ, &size) == 0 && size.ws_col > 20)
+		return size.ws_col;
+
+	return 80;
+}
+
+/* Cut to the screen's width at a character; wide ones may still wrap. */
+static void
+cut(struct buf *b)
+{
+	size_t width = columns() - 1, shown = 0;
+	for (size_t i = 0; i < b->len; i++) {
+		if (((unsigned char)b->data[i] & 0xc0) == 0x80)
+			continue;
+		if (shown++ == width) {
+			b->len = i;
+			b->data[i] = '\0';
+			return;
+		}
+	}
+}
+
+static void
+draw(struct progress_screen *s)
+{
+	struct buf text = { 0 }, out = { 0 };
+	measure(s);
+	if (s->how == HOW_JSON)
+		json_line(&text, s);
+	else
+		line(&text, s);
+	if (text.len > 0) {
+		if (s->how == HOW_BAR) {
+			cut(&text);
+			buf_str(&out, "\r");
+		}
+		buf_add(&out, text.data, text.len);
+		buf_str(&out, s->how == HOW_BAR ? "\033[K" : "\n");
+		ssize_t n = write(STDERR_FILENO, out.data, out.len);
+		(void)n;
+	}
+	buf_free(&text);
+	buf_free(&out);
+}
+
+static long
+interval(enum how how)
+{
+	switch (how) {
+	case HOW_LINES:
+		return LINES_MS;
+	case HOW_JSON:
+		return JSON_MS;
+	default:
+		return BAR_MS;
+	}
+}
+
+static void *
+show(void *arg)
+{
+	struct progress_screen *s = arg;
+	long ms = interval(s->how);
+	pthread_mutex_lock(&s->lock);
+	while (!s->stop) {
+		struct timespec until;
+		clock_gettime(CLOCK_REALTIME, &until);
+		until.tv_sec += ms / 1000;
+		until.tv_nsec += ms % 1000 * 1000000L;
+		if (until.tv_nsec >= 1000000000L) {
+			until.tv_sec++;
+			until.tv_nsec -= 1000000000L;
+		}
+		pthread_cond_timedwait(&s->woken, &s->lock, &until);
+		if (!s->stop)
+			draw(s);
+	}
+	pthread_mutex_unlock(&s->lock);
+
+	return NULL;
+}
+
+static enum how
+how_of(const struct options *o)
+{
+	const char *word = o->progress == NULL ? "auto" : o->progress;
+	if (strcmp(word, "lines") == 0)
+		return HOW_LINES;
+	if (strcmp(word, "json") == 0)
+		return HOW_JSON;
+	if (strcmp(word, "none") == 0 || o->quiet || !isatty(STDERR_FILENO))
+		return HOW_NONE;
+
+	return HOW_BAR;
+}
+
+struct progress_screen *
+progress_start(const struct options *o, struct meter *meter)
+{
+	struct progress_screen *s = mem_new(sizeof(*s));
+	s->meter = meter;
+	s->how = how_of(o);
+	if (s->how == HOW_NONE)
+		return s;
+	if (s->how == HOW_BAR)
+		log_set_screen(clear_bar, NULL);
+	pthread_mutex_init(&s->lock, NULL);
+	pthread_cond_init(&s->woken, NULL);
+	if (pthread_create(&s->thread, NULL, show, s) != 0)
+		abort();
+
+	return s;
+}
+
+void
+progress_stop(struct progress_screen **screen)
+{
+	struct progress_screen *s = *screen;
+	if (s == NULL)
+		return;
+	if (s->how != HOW_NONE) {
+		pthread_mutex_lock(&s->lock);
+		s->stop = true;
+		pthread_cond_signal(&s->woken);
+		pthread_mutex_unlock(&s->lock);
+		pthread_join(s->thread, NULL);
+		pthread_cond_destroy(&s->woken);
+		pthread_mutex_destroy(&s->lock);
+		if (s->how == HOW_JSON)
+			draw(s);
+		if (s->how == HOW_BAR)
+			clear_bar();
+		log_set_screen(NULL, NULL);
+	}
+	free(s);
+	*screen = NULL;
+}

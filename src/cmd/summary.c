@@ -1,0 +1,314 @@
+#include "summary.h"
+
+#include <inttypes.h>
+#include <jansson.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/file.h"
+#include "base/text.h"
+#include "mail/datetime.h"
+
+/* Every outcome by its word for people, in the order of the screen. */
+static const struct {
+	enum outcome outcome;
+	const char *label, *dry_label, *note;
+} outcomes[] = {
+	{ OUTCOME_DELIVERED, "copied", "to be copied", "" },
+	{ OUTCOME_EXCLUDED, "skipped by rule", NULL, "" },
+	{ OUTCOME_VANISHED, "gone meanwhile", NULL,
+	    "deleted at the source during the run" },
+	{ OUTCOME_QUARANTINED, "held back", NULL, "refused by the target" },
+	{ OUTCOME_UNREADABLE, "unreadable", NULL,
+	    "listed, but the source can't give it" },
+	{ OUTCOME_UNKNOWN, "unknown", NULL,
+	    "counted by the server, but not listed" },
+};
+
+enum { OUTCOMES = sizeof(outcomes) / sizeof(outcomes[0]) };
+
+static void
+text_head(struct buf *out, const struct summary *s)
+{
+	char took[32], size[32], rate[32];
+	const struct haul_result *r = s->result;
+	uint64_t ms = s->wall_ms > 0 ? (uint64_t)s->wall_ms : 1;
+	buf_fmt(out, "%s -> %s   %s   %s   %s/s   %" PRIu64 " mailbox%s\n",
+	    s->source, s->target,
+	    text_duration(took, sizeof(took), s->wall_ms / 1000),
+	    text_size(size, sizeof(size), r->octets),
+	    text_size(rate, sizeof(rate), r->octets * 1000 / ms), r->mailboxes,
+	    r->mailboxes == 1 ? "" : "es");
+}
+
+static void
+text_count_line(
+    struct buf *out, const char *label, uint64_t n, const char *note)
+{
+	char count[32];
+	buf_fmt(out, "  %-20s %12s%s%s\n", label,
+	    text_count(count, sizeof(count), n), note[0] == '\0' ? "" : "   ",
+	    note);
+}
+
+static void
+text_counts(struct buf *out, const struct summary *s)
+{
+	const struct index_counts *c = &s->result->counts;
+	bool dry = s->options->dry_run;
+	text_count_line(out, "listed at source", c->inventory, "");
+	text_count_line(out, dry ? outcomes[0].dry_label : outcomes[0].label,
+	    c->by[OUTCOME_DELIVERED], "");
+	text_count_line(out, "already there", c->already, "");
+	for (size_t i = 1; i < OUTCOMES; i++)
+		if (c->by[outcomes[i].outcome] > 0)
+			text_count_line(out, outcomes[i].label,
+			    c->by[outcomes[i].outcome], outcomes[i].note);
+}
+
+static void
+text_mailboxes(struct buf *out, const struct summary *s)
+{
+	const struct haul_result *r = s->result;
+	if (r->mailboxes_excluded > 0)
+		buf_fmt(out,
+		    "Mailboxes skipped by --include or --exclude: "
+		    "%" PRIu64 "\n",
+		    r->mailboxes_excluded);
+	for (size_t i = 0; i < r->failure_count; i++) {
+		const struct haul_failure *f = &r->failures[i];
+		buf_fmt(out, "FAILED %s: %s%s%s\n", f->mailbox, f->err.text,
+		    f->err.words[0] == '\0' ? "" : "; server: ", f->err.words);
+	}
+}
+
+/* "complete: 12345 listed = 12001 delivered + 340 already + 4 excluded" */
+static void
+text_equation(struct buf *out, const struct summary *s)
+{
+	const struct index_counts *c = &s->result->counts;
+	buf_fmt(out,
+	    "%" PRIu64 " listed = %" PRIu64 " %s + %" PRIu64 " already",
+	    c->inventory, c->by[OUTCOME_DELIVERED],
+	    s->options->dry_run ? "to be copied" : "delivered", c->already);
+	for (size_t i = 1; i < OUTCOMES; i++)
+		if (c->by[outcomes[i].outcome] > 0)
+			buf_fmt(out, " + %" PRIu64 " %s",
+			    c->by[outcomes[i].outcome],
+			    outcome_word(outcomes[i].outcome));
+	buf_char(out, '\n');
+}
+
+void
+summary_text(struct buf *out, const struct summary *s)
+{
+	text_head(out, s);
+	text_counts(out, s);
+	text_mailboxes(out, s);
+	if (s->readback_ms > 0)
+		buf_fmt(out,
+		    "Sealed volumes were read back in %" PRIu64 ".%" PRIu64
+		    " s.\n",
+		    s->readback_ms / 1000, s->readback_ms % 1000 / 100);
+	buf_fmt(out, "Deleted: nothing, on either side.");
+	if (s->log != NULL)
+		buf_fmt(out, "   Log: %s", s->log);
+	buf_char(out, '\n');
+	if (s->options->dry_run)
+		buf_str(out, "dry run, nothing was written: ");
+	else if (s->result->interrupted)
+		buf_str(out, "INTERRUPTED, run it again to go on: ");
+	else if (s->exit_code != 0)
+		buf_str(out, "INCOMPLETE: ");
+	else
+		buf_str(out, "complete: ");
+	text_equation(out, s);
+	if (s->exit_code != 0 && !s->options->dry_run)
+		buf_fmt(out, "Then: mailhaul explain %s\n", s->target);
+}
+
+/* ---- report ---- */
+
+static json_t *
+utf8(const char *s)
+{
+	struct buf clean = { 0 };
+	if (s == NULL)
+		return json_null();
+	text_utf8(&clean, s, strlen(s));
+	json_t *string = json_stringn(clean.data, clean.len);
+	buf_free(&clean);
+
+	return string;
+}
+
+static json_t *
+number(uint64_t n)
+{
+	return json_integer((json_int_t)n);
+}
+
+static void
+set_counts(json_t *to, const struct index_counts *c)
+{
+	json_object_set_new(to, "listed", number(c->inventory));
+	json_object_set_new(to, "already", number(c->already));
+	for (int i = OUTCOME_DELIVERED; i < OUTCOME_COUNT; i++)
+		json_object_set_new(
+		    to, outcome_word((enum outcome)i), number(c->by[i]));
+}
+
+static bool
+report_mailbox(void *arg, const struct index_run_row *row)
+{
+	json_t *box = json_object();
+	json_object_set_new(box, "account", utf8(row->source));
+	json_object_set_new(box, "mailbox", utf8(row->mailbox));
+	json_object_set_new(box, "uidvalidity", number(row->uidvalidity));
+	set_counts(box, &row->counts);
+	json_array_append_new(arg, box);
+
+	return true;
+}
+
+static bool
+add_messages(json_t *list, struct archive_port *archive, struct err *err)
+{
+	struct index_query query = { .run = archive->run,
+		.outcome = OUTCOME_COUNT };
+	struct index_rows *rows;
+	if (!index_rows_open(archive->index, &rows, &query, err))
+		return false;
+	bool ok = true, end = false;
+	while (ok && !end) {
+		struct index_row row;
+		ok = index_rows_next(rows, &row, &end, err);
+		if (!ok || end || row.outcome == OUTCOME_DELIVERED)
+			continue;
+		json_t *m = json_object();
+		json_object_set_new(m, "account", utf8(row.row.account));
+		json_object_set_new(m, "mailbox", utf8(row.row.mailbox));
+		json_object_set_new(
+		    m, "uidvalidity", number(row.row.uidvalidity));
+		json_object_set_new(m, "uid", number(row.row.uid));
+		json_object_set_new(
+		    m, "outcome", utf8(outcome_word(row.outcome)));
+		json_object_set_new(m, "why", utf8(row.note_text));
+		json_array_append_new(list, m);
+	}
+	index_rows_close(&rows);
+
+	return ok;
+}
+
+static json_t *
+when(int64_t unix_s)
+{
+	char text[36];
+
+	return json_string(datetime_rfc3339(text, unix_s, 0));
+}
+
+static json_t *
+report_json(const struct summary *s)
+{
+	const struct haul_result *r = s->result;
+	json_t *top = json_object();
+	json_object_set_new(top, "mailhaul", json_string(MAILHAUL_VERSION));
+	json_object_set_new(top, "source", utf8(s->source));
+	json_object_set_new(top, "target", utf8(s->target));
+	json_object_set_new(top, "run", utf8(s->run));
+	json_object_set_new(top, "dry_run", json_boolean(s->options->dry_run));
+	json_object_set_new(top, "started", when(s->started));
+	json_object_set_new(top, "ended", when(s->ended));
+	json_object_set_new(top, "exit_code", json_integer(s->exit_code));
+	json_object_set_new(top, "complete", json_boolean(s->exit_code == 0));
+	json_object_set_new(top, "interrupted", json_boolean(r->interrupted));
+	json_object_set_new(top, "octets", number(r->octets));
+	json_object_set_new(top, "deleted", json_integer(0));
+	json_t *sums = json_object();
+	set_counts(sums, &r->counts);
+	json_object_set_new(top, "messages", sums);
+	json_object_set_new(
+	    top, "mailboxes_excluded", number(r->mailboxes_excluded));
+	json_t *failures = json_array();
+	for (size_t i = 0; i < r->failure_count; i++) {
+		json_t *f = json_object();
+		json_object_set_new(f, "mailbox", utf8(r->failures[i].mailbox));
+		json_object_set_new(f, "error", utf8(r->failures[i].err.text));
+		json_object_set_new(
+		    f, "server", utf8(r->failures[i].err.words));
+		json_array_append_new(failures, f);
+	}
+	json_object_set_new(top, "failed_mailboxes", failures);
+	json_object_set_new(top, "error",
+	    s->failed == NULL ? json_null() : utf8(s->failed->text));
+
+	return top;
+}
+
+static bool
+write_json(const char *path, const struct summary *s,
+    struct archive_port *archive, struct err *err)
+{
+	json_t *top = report_json(s);
+	json_t *boxes = json_array(), *messages = json_array();
+	bool ok = true;
+	if (archive != NULL)
+		ok = index_run_rows(archive->index, archive->run,
+			 report_mailbox, boxes, err) &&
+		     add_messages(messages, archive, err);
+	json_object_set_new(top, "mailboxes", boxes);
+	json_object_set_new(top, "not_copied", messages);
+	char *text = json_dumps(top, JSON_INDENT(1));
+	struct buf out = { 0 };
+	buf_str(&out, text);
+	buf_char(&out, '\n');
+	ok = ok && file_replace(path, out.data, out.len, err);
+	buf_free(&out);
+	free(text);
+	json_decref(top);
+
+	return ok;
+}
+
+static bool
+text_messages(struct buf *out, struct archive_port *archive, struct err *err)
+{
+	struct index_query query = { .run = archive->run,
+		.outcome = OUTCOME_COUNT };
+	struct index_rows *rows;
+	if (!index_rows_open(archive->index, &rows, &query, err))
+		return false;
+	bool ok = true, end = false;
+	while (ok && !end) {
+		struct index_row row;
+		ok = index_rows_next(rows, &row, &end, err);
+		if (!ok || end || row.outcome == OUTCOME_DELIVERED)
+			continue;
+		buf_fmt(out, "%s UID %" PRIu64 " %s: ", row.row.mailbox,
+		    row.row.uid, outcome_word(row.outcome));
+		text_escape(out, row.note_text, strlen(row.note_text));
+		buf_char(out, '\n');
+	}
+	index_rows_close(&rows);
+
+	return ok;
+}
+
+bool
+summary_report(const char *path, const struct summary *s,
+    struct archive_port *archive, struct err *err)
+{
+	size_t len = strlen(path);
+	if (len > 5 && strcmp(path + len - 5, ".json") == 0)
+		return write_json(path, s, archive, err);
+	struct buf out = { 0 };
+	summary_text(&out, s);
+	bool ok = archive == NULL || text_messages(&out, archive, err);
+	ok = ok && file_replace(path, out.data, out.len, err);
+	buf_free(&out);
+
+	return ok;
+}

@@ -1,0 +1,30 @@
+#ifndef CMD_SUMMARY_H
+#define CMD_SUMMARY_H
+
+#include "base/buf.h"
+#include "haul/haul.h"
+#include "options.h"
+#include "ports.h"
+
+/* What a run of copy came to: the same facts for screen and report. */
+struct summary {
+	const char *source, *target; /* as shown */
+	const char *run, *log;       /* NULL in a dry run */
+	const struct options *options;
+	const struct haul_result *result;
+	int64_t started, ended; /* unix s */
+	int64_t wall_ms;
+	uint64_t readback_ms;     /* sealed volumes read back */
+	const struct err *failed; /* NULL: the account did not fail */
+	int exit_code;
+};
+
+/* Words on screens are the user's (DESIGN 9). */
+void summary_text(struct buf *, const struct summary *);
+/* --report FILE: .json (schemas/report.schema.json) or text, with every
+ * message that did not end as copied or already there. archive: NULL in a dry
+ * run. */
+bool summary_report(const char *path, const struct summary *,
+    struct archive_port *archive, struct err *);
+
+#endif

@@ -1,0 +1,422 @@
+#include <inttypes.h>
+#include <jansson.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "archive/manifest.h"
+#include "archive/reader.h"
+#include "base/clock.h"
+#include "base/file.h"
+#include "base/mem.h"
+#include "base/stop.h"
+#include "base/text.h"
+#include "commands.h"
+#include "find.h"
+#include "progress.h"
+#include "rows.h"
+#include "screen.h"
+
+enum { LIST_STEP = 64, DAY_S = 86400 };
+
+struct sealed_volume {
+	char name[KEPT_VOLUME_NAME];
+	uint8_t sha256[DIGEST_SIZE];
+	bool open;    /* still a .part */
+	bool on_disk; /* its sealed file was found */
+	bool in_manifest;
+};
+
+struct verifying {
+	const struct options *o;
+	struct archive_port archive;
+	struct archive_reader *reader;
+	struct sealed_volume *volumes; /* owned; what the index says */
+	size_t n;
+	struct index_run *runs; /* owned */
+	size_t run_count;
+	struct archive_verified sums;
+	uint64_t messages; /* of open volumes, read one by one */
+	uint64_t findings;
+	uint64_t every, day; /* --read 1/every */
+	struct meter meter;
+	struct buf report; /* the findings, a line each */
+};
+
+static void
+found(
+    struct verifying *v, const char *where, const char *entry, const char *what)
+{
+	struct buf line = { 0 };
+	text_escape(&line, where, strlen(where));
+	if (entry != NULL) {
+		buf_str(&line, " ");
+		text_escape(&line, entry, strlen(entry));
+	}
+	buf_str(&line, ": ");
+	text_escape(&line, what, strlen(what));
+	v->findings++;
+	buf_fmt(&v->report, "DAMAGE %s\n", line.data);
+	if (v->o->json) {
+		json_t *row = json_object();
+		json_object_set_new(row, "finding", json_string(line.data));
+		rows_print_json(row);
+	} else {
+		printf("DAMAGE %s\n", line.data);
+	}
+	buf_free(&line);
+}
+
+static void
+volume_finding(void *arg, const struct archive_finding *f)
+{
+	found(arg, f->volume, f->entry, f->what);
+}
+
+/* ---- what the index says ---- */
+
+static bool
+add_volume(void *arg, const struct index_volume *volume)
+{
+	struct verifying *v = arg;
+	if (volume->state != VOLUME_SEALED && volume->state != VOLUME_OPEN)
+		return true;
+	if (v->n % LIST_STEP == 0)
+		v->volumes =
+		    mem_grow(v->volumes, v->n + LIST_STEP, sizeof(*v->volumes));
+	struct sealed_volume *to = &v->volumes[v->n++];
+	*to = (struct sealed_volume){ .open = volume->state == VOLUME_OPEN };
+	memcpy(to->name, volume->name, sizeof(to->name));
+	memcpy(to->sha256, volume->sha256, sizeof(to->sha256));
+
+	return true;
+}
+
+static bool
+add_run(void *arg, const struct index_run *run)
+{
+	struct verifying *v = arg;
+	if (v->run_count % LIST_STEP == 0)
+		v->runs = mem_grow(
+		    v->runs, v->run_count + LIST_STEP, sizeof(*v->runs));
+	v->runs[v->run_count++] = *run;
+
+	return true;
+}
+
+static bool
+check_index(struct verifying *v, struct err *err)
+{
+	bool ok = true;
+	char text[200];
+	if (!index_check(v->archive.index, !v->o->quick, &ok, text, err))
+		return false;
+	if (!ok)
+		found(v, v->archive.index_path, NULL, text);
+
+	return index_volumes(v->archive.index, -1, add_volume, v, err) &&
+	       index_runs(v->archive.index, -1, add_run, v, err);
+}
+
+static struct sealed_volume *
+volume_of(struct verifying *v, const char *name)
+{
+	for (size_t i = 0; i < v->n; i++)
+		if (strcmp(v->volumes[i].name, name) == 0)
+			return &v->volumes[i];
+
+	return NULL;
+}
+
+/* ---- manifests ---- */
+
+static void
+manifest_says_volume(
+    void *arg, const char *run, const struct manifest_volume *volume)
+{
+	struct verifying *v = arg;
+	struct sealed_volume *known = volume_of(v, volume->name);
+	if (known == NULL || known->open)
+		found(v, run, volume->name,
+		    "the manifest names a sealed volume that the index "
+		    "doesn't know as sealed");
+	else if (memcmp(known->sha256, volume->sha256, DIGEST_SIZE) != 0)
+		found(v, run, volume->name,
+		    "manifest and index hold different hashes of it");
+	else
+		known->in_manifest = true;
+}
+
+static void
+manifest_has_hash(void *arg, const char *name, const uint8_t sha256[32])
+{
+	struct verifying *v = arg;
+	for (size_t i = 0; i < v->run_count; i++) {
+		const struct index_run *run = &v->runs[i];
+		if (strcmp(run->name, name) != 0)
+			continue;
+		if (run->has_manifest &&
+		    memcmp(run->manifest, sha256, DIGEST_SIZE) != 0)
+			found(v, name, NULL,
+			    "the manifest isn't the one that the index knows");
+		v->runs[i].has_manifest = false; /* seen */
+		return;
+	}
+	found(v, name, NULL, "a manifest of a run that the index doesn't know");
+}
+
+static void
+manifest_finding(void *arg, const char *run, const char *what)
+{
+	found(arg, run, NULL, what);
+}
+
+static bool
+check_manifests(struct verifying *v, struct err *err)
+{
+	if (!manifest_check(v->archive.dir, manifest_says_volume,
+		manifest_has_hash, manifest_finding, v, err))
+		return false;
+	for (size_t i = 0; i < v->run_count; i++)
+		if (v->runs[i].has_manifest)
+			found(v, v->runs[i].name, NULL,
+			    "its manifest is missing");
+	for (size_t i = 0; i < v->n; i++)
+		if (!v->volumes[i].open && !v->volumes[i].in_manifest)
+			found(v, v->volumes[i].name, NULL,
+			    "no manifest names this sealed volume");
+
+	return true;
+}
+
+/* ---- volumes ---- */
+
+static bool
+read_whole(const struct verifying *v, size_t i)
+{
+	if (v->o->quick)
+		return false;
+
+	return v->every < 2 || i % v->every == v->day % v->every;
+}
+
+/* Every placement that the index has in a volume has to be in its catalog,
+ * and no other. */
+static bool
+compare_rows(struct verifying *v, const struct sealed_volume *volume,
+    uint64_t catalog_rows, struct err *err)
+{
+	struct index_query query = { .volume = volume->name, .outcome = -1 };
+	struct index_rows *rows;
+	uint64_t n = 0;
+	if (!index_rows_open(v->archive.index, &rows, &query, err))
+		return false;
+	bool ok = true, end = false;
+	while (ok && !end) {
+		struct index_row row;
+		ok = index_rows_next(rows, &row, &end, err);
+		n += ok && !end;
+	}
+	index_rows_close(&rows);
+	if (ok && n != catalog_rows) {
+		char text[120];
+		snprintf(text, sizeof(text),
+		    "the index holds %" PRIu64 " messages of it, its catalog "
+		    "%" PRIu64,
+		    n, catalog_rows);
+		found(v, volume->name, NULL, text);
+	}
+
+	return ok;
+}
+
+static bool
+check_sealed(struct verifying *v, size_t i, struct err *err)
+{
+	const struct sealed_volume *volume = &v->volumes[i];
+	struct archive_verified sums = { 0 };
+	bool whole = read_whole(v, i);
+	if (!archive_verify_volume(v->reader, volume->name, volume->sha256,
+		!whole, volume_finding, v, &sums, err))
+		return false;
+	v->sums.volumes++;
+	v->sums.frames += sums.frames;
+	v->sums.entries += sums.entries;
+	v->sums.octets += sums.octets;
+	atomic_fetch_add(&v->meter.fetched_octets, sums.octets);
+	atomic_fetch_add(&v->meter.listed, sums.entries);
+
+	return !whole || sums.findings > 0 ||
+	       compare_rows(v, volume, sums.catalog_rows, err);
+}
+
+static bool
+nowhere(void *arg, const void *data, size_t n, struct err *err)
+{
+	struct verifying *v = arg;
+	(void)data;
+	(void)err;
+	v->sums.octets += n;
+
+	return true;
+}
+
+/* A volume that a run left open has no catalog yet: its messages are read one
+ * by one, as the index knows them. */
+static bool
+check_open(
+    struct verifying *v, const struct sealed_volume *volume, struct err *err)
+{
+	struct index_query query = { .volume = volume->name, .outcome = -1 };
+	struct index_rows *rows;
+	struct reading *reading = NULL;
+	if (!index_rows_open(v->archive.index, &rows, &query, err))
+		return false;
+	bool ok = reading_open(&reading, &v->archive, err), end = false;
+	while (ok && !end && !stop_asked()) {
+		struct index_row row;
+		struct err why;
+		ok = index_rows_next(rows, &row, &end, err);
+		if (!ok || end)
+			continue;
+		if (!reading_message(reading, row.row.sha256, nowhere, v, &why))
+			found(v, volume->name, row.row.entry, why.text);
+		v->messages++;
+	}
+	reading_close(&reading);
+	index_rows_close(&rows);
+
+	return ok;
+}
+
+static bool
+check_volumes(struct verifying *v, struct err *err)
+{
+	atomic_store(&v->meter.mailboxes, v->n);
+	for (size_t i = 0; i < v->n && !stop_asked(); i++) {
+		const struct sealed_volume *volume = &v->volumes[i];
+		meter_set_mailbox(&v->meter, volume->name);
+		bool ok = true;
+		if (!volume->open && !volume->on_disk)
+			found(v, volume->name, NULL, "the volume is missing");
+		else if (!volume->open)
+			ok = check_sealed(v, i, err);
+		else if (!v->o->quick)
+			ok = check_open(v, volume, err);
+		if (!ok)
+			return false;
+		atomic_fetch_add(&v->meter.mailboxes_done, 1);
+	}
+
+	return true;
+}
+
+static bool
+check_folder(struct verifying *v, struct err *err)
+{
+	char **names = NULL;
+	size_t n = 0;
+	if (!archive_volumes(v->archive.dir, &names, &n, err))
+		return false;
+	for (size_t i = 0; i < n; i++) {
+		struct sealed_volume *known = volume_of(v, names[i]);
+		if (known == NULL)
+			found(v, names[i], NULL,
+			    "a volume that the index doesn't know");
+		else
+			known->on_disk = true;
+		free(names[i]);
+	}
+	free(names);
+
+	return true;
+}
+
+static bool
+read_portion(struct verifying *v, struct err *err)
+{
+	const char *text = v->o->read;
+	v->day = (uint64_t)clock_unix() / DAY_S;
+	if (text == NULL)
+		return true;
+	if (strncmp(text, "1/", 2) == 0 &&
+	    text_parse_u64(text + 2, strlen(text + 2), &v->every) &&
+	    v->every > 0)
+		return true;
+
+	return err_set(err, ERR_RUN, ERR_USAGE,
+	    "--read: \"%s\" is not a portion like 1/30", text);
+}
+
+static bool
+write_report(struct verifying *v, const char *last, struct err *err)
+{
+	if (v->o->report == NULL)
+		return true;
+	buf_str(&v->report, last);
+
+	return file_replace(v->o->report, v->report.data, v->report.len, err);
+}
+
+static int
+finish(struct verifying *v)
+{
+	char octets[32], entries[32], last[400];
+	struct err err;
+	snprintf(last, sizeof(last),
+	    "%s: %" PRIu64 " volume%s, %s messages, %s read, %" PRIu64
+	    " finding%s%s\n",
+	    stop_asked()      ? "INTERRUPTED"
+	    : v->findings > 0 ? "DAMAGED"
+			      : "verified",
+	    v->sums.volumes, v->sums.volumes == 1 ? "" : "s",
+	    text_count(entries, sizeof(entries), v->sums.entries + v->messages),
+	    text_size(octets, sizeof(octets), v->sums.octets), v->findings,
+	    v->findings == 1 ? "" : "s",
+	    v->o->quick ? " (quick: no message was read)" : "");
+	if (v->o->json) {
+		json_t *row = json_object();
+		json_object_set_new(
+		    row, "volumes", json_integer((json_int_t)v->sums.volumes));
+		json_object_set_new(row, "messages",
+		    json_integer((json_int_t)(v->sums.entries + v->messages)));
+		json_object_set_new(
+		    row, "octets", json_integer((json_int_t)v->sums.octets));
+		json_object_set_new(
+		    row, "findings", json_integer((json_int_t)v->findings));
+		rows_print_json(row);
+	} else if (!v->o->quiet || v->findings > 0) {
+		fputs(last, stdout);
+	}
+	if (!write_report(v, last, &err))
+		return screen_error(&err);
+	if (stop_asked())
+		return 128 + stop_signal();
+
+	return v->findings > 0 ? EXIT_MISMATCH : EXIT_OK;
+}
+
+int
+command_verify(const struct options *o)
+{
+	struct verifying v = { .o = o };
+	struct err err;
+	meter_start(&v.meter);
+	meter_set_phase(&v.meter, METER_COPYING);
+	struct progress_screen *screen = progress_start(o, &v.meter);
+	bool ok = read_portion(&v, &err) &&
+		  archive_port_read(&v.archive, o, o->args[0], &err) &&
+		  archive_reader_open(&v.reader, v.archive.dir, &err) &&
+		  check_index(&v, &err) && check_folder(&v, &err) &&
+		  check_manifests(&v, &err) && check_volumes(&v, &err);
+	progress_stop(&screen);
+	int code = ok ? finish(&v) : screen_error(&err);
+	if (v.reader != NULL)
+		archive_reader_close(&v.reader);
+	archive_port_close(&v.archive);
+	free(v.volumes);
+	free(v.runs);
+	buf_free(&v.report);
+
+	return code;
+}
