@@ -11,6 +11,8 @@ struct archive_reader;
 bool archive_reader_open(
     struct archive_reader **, const char *dir, struct err *);
 void archive_reader_close(struct archive_reader **);
+/* The folder it was opened with; borrowed. */
+const char *archive_reader_dir(const struct archive_reader *);
 
 /*
  * The frames of a volume as the index holds them. Without this call those of

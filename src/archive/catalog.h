@@ -1,0 +1,34 @@
+#ifndef ARCHIVE_CATALOG_H
+#define ARCHIVE_CATALOG_H
+
+#include <jansson.h>
+
+#include "mail/target.h"
+
+/* A volume's catalog (schemas/catalog.schema.json): one row, two forms. */
+
+/* A new object, the caller's; strings are made valid UTF-8. */
+json_t *catalog_json(const struct catalog_row *);
+/* Text of json octets that may be invalid UTF-8. */
+json_t *catalog_text(const char *);
+/* The object and a newline. */
+void catalog_line(struct buf *, const json_t *);
+
+/*
+ * kind, path in the extracted tree, the body's volume, its entry, octets to
+ * skip there, size and SHA-256 of the whole; tabs between, newline behind.
+ * "-" stands for nothing; a tab, newline, other control or backslash is \xHH.
+ */
+void catalog_tsv(struct buf *, const struct catalog_row *);
+extern const char catalog_tsv_head[];
+
+/*
+ * A parsed line as a row: strings borrowed from the object, keywords and
+ * flags not set. volume: this volume. *why: what is wrong with it.
+ */
+bool catalog_parse(const json_t *, const char *volume, struct catalog_row *,
+    const char **why);
+
+const char *catalog_claim_word(enum claim_kind);
+
+#endif

@@ -1,0 +1,194 @@
+#include "entry.h"
+
+#include "base/digest.h"
+#include "base/text.h"
+#include "mail/datetime.h"
+#include "mail/flags.h"
+#include "mail/path.h"
+
+#include <jansson.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+
+enum {
+	/* KEPT_ENTRY less the longest name (a component, .hdr, /cur/,
+	 * .mailhaul/shared/), with room to spare. */
+	MAILBOX_PATH_MAX = 1100,
+	/* Of the 2 KiB that an entry's attributes may take. */
+	ORIGIN_NAME_MAX = 300
+};
+
+/* Cut at a level so that what remains stays a path of safe components. */
+static void
+shorten(struct buf *path, size_t start)
+{
+	uint8_t sha256[DIGEST_SIZE];
+	char hex[17];
+	digest_of(path->data + start, path->len - start, sha256);
+	size_t len = start + MAILBOX_PATH_MAX - sizeof(hex) - 3;
+	while (path->data[len] != '/')
+		len--;
+
+	path->len = len;
+	buf_str(path, "/%~");
+	buf_str(path, digest_hex(hex, sha256, 8));
+}
+
+void
+entry_mailbox(struct buf *out, const char *account, const char *display)
+{
+	size_t start = out->len;
+	path_component(out, account, strlen(account));
+	buf_char(out, '/');
+	path_mailbox(out, display);
+	if (out->len - start > MAILBOX_PATH_MAX)
+		shorten(out, start);
+}
+
+static int64_t
+mtime_of(const struct placement *p)
+{
+	return p->idate < 0 ? 0 : p->idate;
+}
+
+bool
+entry_message(char out[KEPT_ENTRY], const char *mailbox,
+    const struct placement *p, uint64_t uidvalidity, uint64_t size,
+    bool header_only)
+{
+	struct buf path = { 0 };
+	if (header_only)
+		buf_str(&path, ENTRY_SHARED);
+	buf_fmt(&path, "%s/%s", mailbox, header_only ? "" : "cur/");
+	path_message(&path, mtime_of(p), uidvalidity, p->okey, size, p->flags);
+	if (header_only)
+		buf_str(&path, ".hdr");
+
+	bool fits = path.len < KEPT_ENTRY;
+	if (fits)
+		memcpy(out, path.data, path.len + 1);
+	buf_free(&path);
+
+	return fits;
+}
+
+bool
+entry_joined(char out[KEPT_ENTRY], const char *entry)
+{
+	size_t head = strlen(ENTRY_SHARED), len = strlen(entry);
+	const char *name = strrchr(entry, '/');
+	if (len < head + 6 || len >= KEPT_ENTRY - 8 ||
+	    strncmp(entry, ENTRY_SHARED, head) != 0 ||
+	    strcmp(entry + len - 4, ".hdr") != 0 || name < entry + head)
+		return false;
+
+	struct buf path = { 0 };
+	buf_add(&path, entry + head, (size_t)(name - entry) - head);
+	buf_str(&path, "/cur");
+	buf_add(&path, name, strlen(name) - 4);
+	memcpy(out, path.data, path.len + 1);
+	buf_free(&path);
+
+	return true;
+}
+
+bool
+entry_is_safe(const char *path)
+{
+	for (const char *p = path;; p++) {
+		size_t len = strcspn(p, "/");
+		if (len == 0 || (len == 1 && p[0] == '.') ||
+		    (len == 2 && p[0] == '.' && p[1] == '.'))
+			return false;
+		for (size_t i = 0; i < len; i++)
+			if ((unsigned char)p[i] < ' ' || p[i] == '\\' ||
+			    p[i] == 0x7f)
+				return false;
+		p += len;
+		/* One '/' at the end marks a folder. */
+		if (p[0] == '\0' || p[1] == '\0')
+			return true;
+	}
+}
+
+void
+entry_directory(struct archive_entry *e, const char *path, int64_t mtime)
+{
+	archive_entry_clear(e);
+	archive_entry_set_pathname(e, path);
+	archive_entry_set_filetype(e, AE_IFDIR);
+	archive_entry_set_perm(e, S_IRWXU);
+	archive_entry_set_mtime(e, mtime < 0 ? 0 : mtime, 0);
+}
+
+void
+entry_file(struct archive_entry *e, const char *path, uint64_t size,
+    int64_t mtime)
+{
+	archive_entry_clear(e);
+	archive_entry_set_pathname(e, path);
+	archive_entry_set_filetype(e, AE_IFREG);
+	archive_entry_set_perm(e, S_IRUSR | S_IWUSR);
+	archive_entry_set_size(e, (int64_t)size);
+	archive_entry_set_mtime(e, mtime < 0 ? 0 : mtime, 0);
+}
+
+static json_t *
+short_text(const char *text)
+{
+	char clean[ORIGIN_NAME_MAX];
+	text_escape_to(clean, sizeof(clean), text, strlen(text));
+	json_t *value = json_string(clean);
+
+	return value != NULL ? value : json_null();
+}
+
+static void
+add_json(struct archive_entry *e, const char *name, json_t *object)
+{
+	char *text = json_dumps(object, JSON_COMPACT);
+	if (text == NULL)
+		abort();
+	archive_entry_xattr_add_entry(e, name, text, strlen(text));
+	free(text);
+	json_decref(object);
+}
+
+static json_t *
+origin_json(const struct entry_origin *o)
+{
+	const struct placement *p = o->placement;
+	char date[36];
+	json_t *object = json_object();
+	json_object_set_new(object, "account", short_text(o->account));
+	json_object_set_new(object, "mailbox", short_text(o->mailbox));
+	json_object_set_new(object, "uidvalidity",
+	    json_integer((json_int_t)o->uidvalidity));
+	json_object_set_new(object, "uid", json_integer((json_int_t)p->okey));
+	if (p->idate != DATETIME_NONE)
+		json_object_set_new(object, "internaldate",
+		    json_string(datetime_rfc3339(date, p->idate, p->zone)));
+
+	return object;
+}
+
+static json_t *
+body_json(const struct kept *body)
+{
+	return json_pack("{s:s, s:i, s:I, s:I}", "volume", body->volume,
+	    "frame", (int)body->frame, "offset", (json_int_t)body->offset,
+	    "skip", (json_int_t)body->header_size);
+}
+
+void
+entry_attributes(struct archive_entry *e, const struct entry_origin *o,
+    const uint8_t sha256[32], const struct kept *body)
+{
+	char hex[2 * DIGEST_SIZE + 1];
+	digest_hex(hex, sha256, DIGEST_SIZE);
+	archive_entry_xattr_add_entry(e, ENTRY_XATTR_SHA256, hex, strlen(hex));
+	add_json(e, ENTRY_XATTR_ORIGIN, origin_json(o));
+	if (body != NULL)
+		add_json(e, ENTRY_XATTR_BODY, body_json(body));
+}

@@ -1,0 +1,17 @@
+#ifndef ARCHIVE_READBACK_H
+#define ARCHIVE_READBACK_H
+
+#include "mail/target.h"
+
+/*
+ * Read a finished volume from the disk (not from the page cache): every frame
+ * inflates to its size with a good checksum, and behind them is nothing but
+ * tail octets. sha256: of the whole file. ERR_DAMAGED if not. progress is
+ * called after each frame; NULL allowed.
+ */
+bool readback(int fd, const char *path, const struct frame_info *, size_t n,
+    uint64_t tail, uint8_t sha256[32],
+    void (*progress)(void *arg, uint64_t done, uint64_t of), void *arg,
+    struct err *);
+
+#endif
