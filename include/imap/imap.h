@@ -40,6 +40,9 @@ const struct wire_counters *imap_source_counters(const struct source *);
  * size: UINT64_MAX if not told. */
 bool imap_source_status(struct source *, const char *name,
     struct source_opened *, uint64_t *size, struct err *);
+/* Mailboxes that the last list had to leave out, since their names hold
+ * control characters or their lines can't be read (each was logged). */
+uint64_t imap_source_unlisted(const struct source *);
 /* QUOTA's STORAGE (RFC 9208) of INBOX in octets; false if not offered. */
 bool imap_source_quota(struct source *, uint64_t *used, uint64_t *limit);
 

@@ -1,0 +1,174 @@
+#include "imap/codes.h"
+
+#include <libetpan/mailimap_types.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "base/text.h"
+
+enum { SECOND = 1000, MINUTE = 60 * SECOND };
+
+/*
+ * Codes and words that mean "not now" wherever they stand (PROVIDERS).  Where
+ * the server names no time: a minute for what passes by itself, five for a
+ * used-up allowance, which the account's budget then stretches.
+ */
+static const struct {
+	const char *code;  /* response code, or NULL */
+	const char *words; /* anywhere in the reply, or NULL */
+	int pause_ms;
+} throttles[] = {
+	{ NULL, "Suggested Backoff Time:", MINUTE },
+	{ "THROTTLED", NULL, MINUTE },
+	{ "OVERQUOTA", NULL, 5 * MINUTE },
+	{ "LIMIT", NULL, MINUTE },
+	{ "UNAVAILABLE", NULL, MINUTE },
+	{ "INUSE", NULL, MINUTE },
+	{ NULL, "too many simultaneous connections", MINUTE },
+	{ NULL, "account exceeded", 5 * MINUTE },
+	{ NULL, "request is throttled", MINUTE },
+};
+
+/* RFC 9051 7.1, RFC 5530: what else a response code of NO and BAD says. */
+static const struct {
+	const char *code;
+	enum err_code err;
+	bool transient;
+} refusals[] = {
+	{ "AUTHENTICATIONFAILED", ERR_LOGIN, false },
+	{ "AUTHORIZATIONFAILED", ERR_LOGIN, false },
+	{ "EXPIRED", ERR_LOGIN, false },
+	{ "PRIVACYREQUIRED", ERR_LOGIN, false },
+	{ "CONTACTADMIN", ERR_REFUSED, false },
+	{ "NOPERM", ERR_REFUSED, false },
+	{ "NONEXISTENT", ERR_GONE, false },
+	{ "EXPUNGEISSUED", ERR_GONE, true },
+	{ "CORRUPTION", ERR_DAMAGED, false },
+	{ "SERVERBUG", ERR_REFUSED, true },
+	{ "CLIENTBUG", ERR_PROTOCOL, false },
+};
+
+/* libetpan's codes during a login; what it reads itself is guarded. */
+static const struct {
+	int code;
+	enum err_code err;
+	bool transient;
+	const char *text;
+} etpan[] = {
+	{ MAILIMAP_ERROR_STREAM, ERR_NETWORK, true, "connection lost" },
+	{ MAILIMAP_ERROR_PARSE, ERR_PROTOCOL, false,
+	    "the server's answer cannot be read" },
+	{ MAILIMAP_ERROR_PROTOCOL, ERR_PROTOCOL, false,
+	    "the server's answer makes no sense here" },
+	{ MAILIMAP_ERROR_BAD_STATE, ERR_PROTOCOL, false,
+	    "the server is not ready for a login" },
+	{ MAILIMAP_ERROR_LOGIN, ERR_LOGIN, false, "refused" },
+	{ MAILIMAP_ERROR_SASL, ERR_LOGIN, false,
+	    "the exchange failed on our side (is the mechanism's SASL module "
+	    "installed, is the server's proof right?)" },
+};
+
+/* "Suggested Backoff Time: 299961 milliseconds" */
+static int64_t
+backoff_ms(const struct imap_text *words, int64_t otherwise)
+{
+	static const char label[] = "time:";
+	for (size_t i = 0; i + sizeof(label) <= words->len; i++) {
+		struct imap_text head = { words->data + i, sizeof(label) - 1 };
+		if (!imap_text_is(&head, label))
+			continue;
+		struct imap_text rest = { words->data + i + sizeof(label) - 1,
+			words->len - i - (sizeof(label) - 1) };
+		while (rest.len > 0 && rest.data[0] == ' ') {
+			rest.data++;
+			rest.len--;
+		}
+		uint64_t ms;
+		/* A day at most: no number of a server stops us for ever. */
+		if (imap_text_number(&rest, &ms))
+			return ms < 24 * 60 * (uint64_t)MINUTE
+				   ? (int64_t)ms
+				   : 24 * 60 * (int64_t)MINUTE;
+	}
+
+	return otherwise;
+}
+
+bool
+imap_codes_throttle(const struct imap_reply *r, int64_t *until)
+{
+	for (size_t i = 0; i < sizeof(throttles) / sizeof(throttles[0]); i++) {
+		/* On OK a quota is a remark on a mailbox, not on us (I36). */
+		if (r->status == IMAP_OK && throttles[i].code != NULL &&
+		    strcmp(throttles[i].code, "THROTTLED") != 0)
+			continue;
+		if ((throttles[i].code != NULL &&
+			imap_text_is(&r->code, throttles[i].code)) ||
+		    (throttles[i].words != NULL &&
+			imap_text_has(&r->words, throttles[i].words))) {
+			*until = clock_unix_ms() +
+				 backoff_ms(&r->words, throttles[i].pause_ms);
+			return true;
+		}
+	}
+
+	return false;
+}
+
+bool
+imap_codes_pause(struct err *err, enum err_scope scope,
+    const struct imap_reply *r, int64_t until)
+{
+	err_set_transient(
+	    err, scope, ERR_THROTTLE, "the server asks for a pause");
+	err->until = until;
+
+	return err_words(err, r->words.data, r->words.len);
+}
+
+bool
+imap_codes_refused(struct err *err, enum err_scope scope,
+    const struct imap_reply *r, const char *what)
+{
+	int64_t until;
+	if (imap_codes_throttle(r, &until))
+		return imap_codes_pause(err, scope, r, until);
+	enum err_code code = ERR_REFUSED;
+	bool transient = false;
+	for (size_t i = 0; i < sizeof(refusals) / sizeof(refusals[0]); i++)
+		if (imap_text_is(&r->code, refusals[i].code)) {
+			code = refusals[i].err;
+			transient = refusals[i].transient;
+		}
+	err_set(err, scope, code, "%s was refused by the server", what);
+	err->transient = transient;
+
+	return err_words(err, r->words.data, r->words.len);
+}
+
+bool
+imap_codes_bye(struct err *err, const struct imap_reply *r, const char *where)
+{
+	int64_t until;
+	if (imap_codes_throttle(r, &until))
+		return imap_codes_pause(err, ERR_ACCOUNT, r, until);
+	err_set_transient(err, ERR_ACCOUNT, ERR_NETWORK,
+	    "the %s closed the connection", where);
+
+	return err_words(err, r->words.data, r->words.len);
+}
+
+bool
+imap_codes_etpan(struct err *err, int code, const char *what)
+{
+	for (size_t i = 0; i < sizeof(etpan) / sizeof(etpan[0]); i++)
+		if (etpan[i].code == code) {
+			err_set(err, ERR_ACCOUNT, etpan[i].err, "%s: %s", what,
+			    etpan[i].text);
+			err->transient = etpan[i].transient;
+			return false;
+		}
+
+	return err_set(err, ERR_ACCOUNT, ERR_PROTOCOL,
+	    "%s: failed inside libetpan (%d)", what, code);
+}

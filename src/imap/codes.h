@@ -1,0 +1,27 @@
+#ifndef IMAP_CODES_H
+#define IMAP_CODES_H
+
+#include "imap/reply.h"
+
+/*
+ * This room's one table from what servers and libetpan say to struct err.
+ * The server's words are added to each error.
+ */
+
+/* Does the reply ask for a pause (PROVIDERS)?  *until: unix ms. */
+bool imap_codes_throttle(const struct imap_reply *, int64_t *until);
+/* "paused: …", ERR_THROTTLE of that scope. Returns false. */
+bool imap_codes_pause(
+    struct err *, enum err_scope, const struct imap_reply *, int64_t until);
+/*
+ * A NO or BAD to what ("EXAMINE of …"): ERR_THROTTLE, else what the response
+ * code says, else ERR_REFUSED. Returns false.
+ */
+bool imap_codes_refused(
+    struct err *, enum err_scope, const struct imap_reply *, const char *what);
+/* "* BYE" or a tagged reply to a login: ERR_ACCOUNT. Returns false. */
+bool imap_codes_bye(struct err *, const struct imap_reply *, const char *where);
+/* What mailimap_authenticate returned, where the wire is not to blame. */
+bool imap_codes_etpan(struct err *, int code, const char *what);
+
+#endif

@@ -1,0 +1,404 @@
+#include "imap/pass.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/log.h"
+#include "base/mem.h"
+#include "imap/codes.h"
+#include "imap/edges.h"
+
+/* A hundred thousand ranges at most, even if EXISTS is 4294967295 (I15). */
+enum { EDGES_MAX = 100000 };
+
+void
+imap_pass_reset(struct imap_pass *p)
+{
+	imap_window_free(&p->current);
+	imap_window_free(&p->flying);
+	imap_window_free(&p->landed);
+	free(p->edges);
+	free(p->wanted);
+	free(p->keywords);
+	*p = (struct imap_pass){ .next = 1 };
+}
+
+/* --- cutting ranges ---------------------------------------------------- */
+
+static bool
+ask_edges(struct imap_pass *p, struct err *err)
+{
+	struct imap_edges edges = { 0 };
+	uint64_t step = p->messages / EDGES_MAX;
+	if (step < IMAP_PASS_STEP)
+		step = IMAP_PASS_STEP;
+	if (!imap_edges_find(&edges, p->s, p->next, step, err))
+		return false;
+	p->edges = edges.uids;
+	p->edge_count = edges.count;
+	p->blind = !edges.complete;
+	uint64_t top = edges.count > 0 ? edges.uids[edges.count - 1] : 0;
+	if (p->uidnext != 0 && top >= p->uidnext) {
+		log_add(LOG_WARN,
+		    "the server's UIDNEXT %llu is not above its last UID %llu",
+		    (unsigned long long)p->uidnext, (unsigned long long)top);
+		p->uidnext = 0;
+	}
+	if (p->uidnext == 0 && edges.complete && top != 0)
+		p->last = top;
+	else if (p->uidnext == 0)
+		p->last = UINT32_MAX;
+
+	return true;
+}
+
+void
+imap_pass_start(struct imap_pass *p, struct imap_session *s, uint64_t lo)
+{
+	const struct imap_selected *m = &s->selected;
+	imap_pass_reset(p);
+	p->s = s;
+	p->whole = lo <= 1;
+	p->next = lo == 0 ? 1 : lo;
+	p->messages = m->exists;
+	p->uidvalidity = m->uidvalidity;
+	p->modseq = m->modseq;
+	p->uidnext = m->uidnext;
+	p->width = IMAP_PASS_STEP;
+	p->last = p->uidnext != 0 ? p->uidnext - 1 : UINT32_MAX;
+	p->highest = p->next - 1;
+	if (p->messages == 0)
+		p->last = 0;
+	p->probed =
+	    p->messages <= IMAP_PASS_STEP || p->last < p->next + IMAP_PASS_STEP;
+}
+
+bool
+imap_pass_probe(struct imap_pass *p, struct err *err)
+{
+	bool probed = p->probed;
+	p->probed = true;
+
+	return probed || ask_edges(p, err);
+}
+
+static int
+by_number(const void *a, const void *b)
+{
+	const uint32_t *x = a, *y = b;
+
+	return (*x > *y) - (*x < *y);
+}
+
+void
+imap_pass_recall(struct imap_pass *p, const uint64_t *okeys, size_t n)
+{
+	struct imap_pass old = *p;
+	p->edges = NULL;
+	p->wanted = mem_array(n > 0 ? n : 1, sizeof(*p->wanted));
+	free(old.edges);
+	free(old.wanted);
+	p->edge_count = p->edge_at = p->again_count = 0;
+	size_t kept = 0;
+	for (size_t i = 0; i < n; i++)
+		if (okeys[i] != 0 && okeys[i] <= UINT32_MAX)
+			p->wanted[kept++] = (uint32_t)okeys[i];
+	qsort(p->wanted, kept, sizeof(*p->wanted), by_number);
+	p->wanted_count = 0;
+	for (size_t i = 0; i < kept; i++)
+		if (i == 0 || p->wanted[i] != p->wanted[i - 1])
+			p->wanted[p->wanted_count++] = p->wanted[i];
+	p->next = 1; /* of index + 1, so that 0 means "none" as for UIDs */
+	p->last = p->wanted_count;
+	p->whole = false;
+	p->probed = true;
+	p->blind = true;
+	p->width = IMAP_PASS_RECALL;
+}
+
+static bool
+next_range(struct imap_pass *p, struct imap_range *r)
+{
+	if (p->again_count > 0) {
+		*r = p->again[--p->again_count];
+		return true;
+	}
+	if (p->next > p->last)
+		return false;
+	uint64_t hi = p->last;
+	while (p->edge_at < p->edge_count && p->edges[p->edge_at] < p->next)
+		p->edge_at++;
+	if (p->edge_at < p->edge_count && p->edges[p->edge_at] < hi)
+		hi = p->edges[p->edge_at];
+	if (p->blind && hi - p->next >= p->width)
+		hi = p->next + p->width - 1;
+	*r = (struct imap_range){ (uint32_t)p->next, (uint32_t)hi };
+	p->next = hi + 1;
+
+	return true;
+}
+
+static void
+add_set(const struct imap_pass *p, const struct imap_range *r, struct buf *line)
+{
+	if (p->wanted != NULL)
+		for (uint32_t i = r->lo; i <= r->hi; i++)
+			buf_fmt(line, "%s%u", i == r->lo ? "" : ",",
+			    p->wanted[i - 1]);
+	else if (r->hi == UINT32_MAX)
+		buf_fmt(line, "%u:*", r->lo);
+	else if (r->lo == r->hi)
+		buf_fmt(line, "%u", r->lo);
+	else
+		buf_fmt(line, "%u:%u", r->lo, r->hi);
+}
+
+bool
+imap_pass_ask(struct imap_pass *p, struct err *err)
+{
+	struct imap_range r;
+	if (p->flying != NULL || p->landed != NULL || !next_range(p, &r))
+		return true;
+	struct buf line = { 0 };
+	buf_str(&line, "UID FETCH ");
+	add_set(p, &r, &line);
+	buf_str(&line, " (UID FLAGS INTERNALDATE RFC822.SIZE");
+	if (imap_session_can(p->s, "OBJECTID"))
+		buf_str(&line, " EMAILID");
+	buf_char(&line, ')');
+	p->flying = imap_window_new(r.lo, r.hi);
+	p->flying->tag = imap_session_send(p->s, line.data, line.len, err);
+	buf_free(&line);
+
+	return p->flying->tag != 0;
+}
+
+/* --- answers ----------------------------------------------------------- */
+
+static bool
+is_asked(const struct imap_pass *p, const struct imap_window *w, uint64_t uid)
+{
+	if (p->wanted == NULL)
+		return uid >= w->lo && uid <= w->hi;
+	uint32_t key = (uint32_t)uid;
+
+	return bsearch(&key, p->wanted + w->lo - 1, w->hi - w->lo + 1,
+		   sizeof(key), by_number) != NULL;
+}
+
+/*
+ * Flags alone are what a server says unasked when another client changes
+ * them; only as an answer to the oldest command may they count.
+ */
+bool
+imap_pass_take(struct imap_pass *p, const struct imap_fetch *f, const char *bad,
+    bool head, struct err *err)
+{
+	struct imap_window *w = p->flying;
+	bool full = f->has_date || f->has_size || f->has_email_id;
+	if (w == NULL || (!full && !head))
+		return true;
+	if (f->uid == 0) {
+		if (full || bad != NULL)
+			imap_window_add_nameless(
+			    w, p->s->frame.text.data, p->s->frame.text.len);
+		return true;
+	}
+	if (!is_asked(p, w, f->uid))
+		return true;
+	if (imap_window_add(w, f, bad))
+		return true;
+	err_set(err, ERR_ACCOUNT, ERR_PROTOCOL,
+	    "the %s sent more than %d messages in answer to one command",
+	    p->s->where, IMAP_WINDOW_ITEMS);
+
+	return imap_session_die(p->s, err);
+}
+
+static void
+adapt_width(struct imap_pass *p, size_t got)
+{
+	if (!p->blind || p->wanted != NULL)
+		return;
+	if (got < IMAP_PASS_STEP / 4 && p->width < IMAP_PASS_WIDTH_MAX)
+		p->width *= 2;
+	else if (got > 2 * IMAP_PASS_STEP && p->width > 1)
+		p->width /= 2;
+}
+
+static void
+halve(struct imap_pass *p, struct imap_window *w)
+{
+	/* A stack of at most two entries a level, 32 levels. */
+	uint32_t middle = w->lo + (w->hi - w->lo) / 2;
+	p->again[p->again_count++] = (struct imap_range){ middle + 1, w->hi };
+	p->again[p->again_count++] = (struct imap_range){ w->lo, middle };
+}
+
+/* NO or BAD: one bad message must not cost its neighbours. */
+static bool
+range_refused(struct imap_pass *p, struct imap_window *w,
+    const struct imap_reply *r, struct err *err)
+{
+	if (w->lo < w->hi && ++p->refusals > IMAP_PASS_REFUSALS)
+		return imap_codes_refused(
+		    err, ERR_MAILBOX, r, "listing the mailbox's messages");
+	log_add(LOG_DEBUG, "messages %u to %u: the server says %.*s", w->lo,
+	    w->hi, (int)(r->words.len < 200 ? r->words.len : 200),
+	    r->words.data);
+	if (w->lo < w->hi) {
+		halve(p, w);
+		return true;
+	}
+	w->refused = true;
+	w->count = 0;
+	imap_codes_refused(&w->refusal, ERR_MESSAGE, r, "listing the message");
+	p->landed = w;
+	p->flying = NULL;
+
+	return true;
+}
+
+bool
+imap_pass_done(struct imap_pass *p, const struct imap_reply *r, int64_t *pause,
+    struct err *err)
+{
+	struct imap_window *w = p->flying;
+	bool good = true;
+	if (r->status == IMAP_OK) {
+		imap_window_finish(w);
+		adapt_width(p, w->count);
+		p->refusals = 0;
+		p->landed = w;
+		p->flying = NULL;
+	} else if (imap_codes_throttle(r, pause)) {
+		p->again[p->again_count++] =
+		    (struct imap_range){ w->lo, w->hi };
+	} else {
+		good = range_refused(p, w, r, err);
+	}
+	imap_window_free(&p->flying);
+
+	return good;
+}
+
+/* --- telling ----------------------------------------------------------- */
+
+static bool
+tell_item(struct imap_pass *p, struct imap_window *w, struct source_event *e)
+{
+	const struct imap_item *item = &w->items[w->at++];
+	if (item->uid > p->highest)
+		p->highest = item->uid;
+	if (item->bad != NULL) {
+		p->bad++;
+		e->kind = SOURCE_BAD;
+		e->placement.okey = item->uid;
+		err_set(&e->why, ERR_MESSAGE, ERR_PROTOCOL,
+		    "the server listed the message by %s", item->bad);
+		return true;
+	}
+	p->seen++;
+	e->kind = SOURCE_SEEN;
+	imap_window_placement(
+	    w, item, &e->placement, &p->keywords, &p->keywords_cap);
+
+	return true;
+}
+
+/* Recall: what was asked and not answered is gone. */
+static bool
+tell_wanted(struct imap_pass *p, struct imap_window *w, struct source_event *e)
+{
+	if (w->wanted_at > w->hi)
+		return false;
+	uint32_t uid = p->wanted[w->wanted_at++ - 1];
+	while (w->at < w->count && w->items[w->at].uid < uid)
+		w->at++;
+	if (w->at < w->count && w->items[w->at].uid == uid)
+		return tell_item(p, w, e);
+	e->kind = SOURCE_GONE;
+	e->placement.okey = uid;
+
+	return true;
+}
+
+static bool
+tell_refused(struct imap_pass *p, struct imap_window *w, struct source_event *e)
+{
+	uint32_t uid = p->wanted != NULL ? p->wanted[w->lo - 1] : w->lo;
+	e->kind = SOURCE_BAD;
+	e->placement.okey = uid;
+	e->why = w->refusal;
+	p->bad++;
+	w->refused = false;
+	w->wanted_at = w->hi + 1;
+	if (uid > p->highest)
+		p->highest = uid;
+
+	return true;
+}
+
+static bool
+tell_nameless(
+    struct imap_pass *p, struct imap_window *w, struct source_event *e)
+{
+	w->nameless--;
+	p->bad++;
+	e->kind = SOURCE_BAD;
+	e->placement.okey = 0;
+	err_set(&e->why, ERR_MESSAGE, ERR_PROTOCOL,
+	    "the server listed a message without its UID");
+	err_words(&e->why, w->nameless_line, strlen(w->nameless_line));
+
+	return true;
+}
+
+static bool
+tell_window(struct imap_pass *p, struct imap_window *w, struct source_event *e)
+{
+	if (w->refused)
+		return tell_refused(p, w, e);
+	if (p->wanted != NULL && tell_wanted(p, w, e))
+		return true;
+	if (p->wanted == NULL && w->at < w->count)
+		return tell_item(p, w, e);
+
+	return w->nameless > 0 && tell_nameless(p, w, e);
+}
+
+bool
+imap_pass_tell(struct imap_pass *p, struct source_event *e)
+{
+	*e = (struct source_event){ .kind = SOURCE_END };
+	for (;;) {
+		if (p->current != NULL && tell_window(p, p->current, e))
+			return true;
+		if (p->landed == NULL)
+			return false;
+		imap_window_free(&p->current);
+		p->current = p->landed;
+		p->landed = NULL;
+	}
+}
+
+bool
+imap_pass_is_over(const struct imap_pass *p)
+{
+	return p->flying == NULL && p->landed == NULL && p->again_count == 0 &&
+	       p->next > p->last;
+}
+
+void
+imap_pass_end(const struct imap_pass *p, struct source_event *e)
+{
+	uint64_t expunged = p->s->selected.expunged;
+	*e = (struct source_event){ .kind = SOURCE_END,
+		.expunged = expunged,
+		.complete = p->bad == 0 &&
+			    (!p->whole || p->seen + expunged >= p->messages),
+		.state = { .uidvalidity = p->uidvalidity,
+		    .uidnext = p->uidnext != 0 ? p->uidnext : p->highest + 1,
+		    .modseq = p->modseq,
+		    .messages = p->messages } };
+}

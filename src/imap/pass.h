@@ -1,0 +1,72 @@
+#ifndef IMAP_PASS_H
+#define IMAP_PASS_H
+
+#include "imap/session.h"
+#include "imap/window.h"
+
+/*
+ * One pass over a mailbox: contiguous UID ranges of about IMAP_PASS_STEP
+ * messages, whose edges are found first, so that sparse UIDs cost nothing and
+ * memory does not depend on the mailbox.  At most one range is asked ahead of
+ * the one that is being told.
+ */
+enum {
+	IMAP_PASS_STEP = 1000,
+	IMAP_PASS_SET_MAX = 900,     /* octets of the edges' set (Exchange) */
+	IMAP_PASS_WIDTH_MAX = 65536, /* UIDs, where no edges are known */
+	IMAP_PASS_RECALL = 500,      /* okeys a command */
+	IMAP_PASS_REFUSALS = 256     /* of ranges, one after the other */
+};
+
+struct imap_range {
+	uint32_t lo, hi;
+};
+
+struct imap_pass {
+	struct imap_session *s; /* borrowed */
+	bool probed;            /* edges were asked, or need not be */
+	bool whole;             /* no delta: EXISTS is to be accounted for */
+	uint64_t messages, modseq, uidvalidity;
+	uint64_t uidnext;    /* 0: not told, or a lie */
+	uint64_t next, last; /* ranges still to be cut: [next, last] */
+	uint32_t *edges;     /* ascending UIDs at which ranges end */
+	size_t edge_count, edge_at;
+	bool blind; /* edges could not be asked: cut by width */
+	uint64_t width;
+	struct imap_range again[72]; /* halves of refused ranges, a stack */
+	size_t again_count;
+	uint32_t *wanted; /* recall: ascending UIDs; NULL: a pass */
+	size_t wanted_count;
+	struct imap_window *current; /* being told; NULL: none */
+	struct imap_window *flying;  /* asked, not answered; NULL: none */
+	struct imap_window *landed;  /* answered, to be told next */
+	unsigned refusals;
+	uint64_t seen, bad, highest;
+	const char **keywords;
+	size_t keywords_cap;
+};
+
+/* After EXAMINE; lo: lowest UID to be told. */
+void imap_pass_start(struct imap_pass *, struct imap_session *, uint64_t lo);
+/* Ask for the edges unless .probed; only while nothing is outstanding. */
+bool imap_pass_probe(struct imap_pass *, struct err *);
+/* Only these UIDs (sorted here). */
+void imap_pass_recall(struct imap_pass *, const uint64_t *okeys, size_t n);
+void imap_pass_reset(struct imap_pass *);
+
+/* Send the next range, if one is left and none is flying or landed. */
+bool imap_pass_ask(struct imap_pass *, struct err *);
+/* A FETCH line without body.  good: it could be parsed; head: nothing older
+ * than the flying range is outstanding. False: too many lines. */
+bool imap_pass_take(struct imap_pass *, const struct imap_fetch *,
+    const char *bad, bool head, struct err *);
+/* The tagged reply to the flying range.  *pause: until when, if the server
+ * asks for it (the range is asked again). */
+bool imap_pass_done(struct imap_pass *, const struct imap_reply *,
+    int64_t *pause, struct err *);
+/* The next event at hand; false: none (then is_over says if there will be). */
+bool imap_pass_tell(struct imap_pass *, struct source_event *);
+bool imap_pass_is_over(const struct imap_pass *);
+void imap_pass_end(const struct imap_pass *, struct source_event *);
+
+#endif
