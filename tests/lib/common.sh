@@ -76,6 +76,15 @@ assert_silent_about() {
 	! grep -q -- "$2" "$1" || fail "$1 tells what it must not"
 }
 
+# eventually COMMAND...: until it succeeds; for what another process will do.
+eventually() {
+	for _ in $(seq 100); do
+		"$@" && return
+		sleep 0.1
+	done
+	fail "didn't happen within 10 s: $*"
+}
+
 # ---- servers ----
 
 # start_dovecot NAME [options of tests/lib/dovecot]; its DIR/env is ours then.
