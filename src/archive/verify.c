@@ -352,6 +352,7 @@ check_volume(struct verify *v, struct archive_reader *r,
 		compare_file(v, found, sha256);
 	digest_free(&v->file);
 	digest_free(&v->entry);
+	v->sums->catalog_rows = v->rows.rows;
 	check_rows_free(&v->rows);
 	tally_free(&v->tally);
 	inflate_free(&v->inflate);
