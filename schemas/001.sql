@@ -21,6 +21,7 @@ CREATE TABLE mailbox (                   -- a generation: name x UIDVALIDITY
   id INTEGER PRIMARY KEY, account INT NOT NULL REFERENCES account,
   name BLOB NOT NULL,                    -- as on the wire
   display TEXT NOT NULL, separator TEXT, special_use TEXT, mailbox_id TEXT,
+  subscribed INT NOT NULL DEFAULT 0,
   uidvalidity INT NOT NULL,              -- 0: none (POP3, files)
   first_run INT NOT NULL REFERENCES run, last_run INT REFERENCES run, -- NULL: live
   replaced_by INT REFERENCES mailbox,
@@ -114,13 +115,17 @@ CREATE TABLE delivery (
   tbox INT REFERENCES mailbox, tuid INT, -- target generation and UID
   sflags INT, tflags INT,                -- both sides when last agreed (merge base)
   volume INT REFERENCES volume, entry TEXT,         -- archive target: its own entry,
-  claim INT, frame INT, off INT,         -- enum claim_kind; where the entry's data lies
+  claim INT, frame INT, off INT,         -- enum claim_kind; where its data lies
+                                         -- (LINK: where the survivor's lies)
   survivor INT REFERENCES content,       -- LINK, REFERENCE: kept whole elsewhere
   dup_mailbox INT, dup_okey INT,         -- outcome 2: the survivor, same job
   PRIMARY KEY (job, mailbox, okey)) STRICT, WITHOUT ROWID;
 CREATE UNIQUE INDEX delivery_t ON delivery(tbox, tuid) WHERE tuid IS NOT NULL;
 CREATE INDEX delivery_batch ON delivery(batch) WHERE batch IS NOT NULL;
 CREATE INDEX delivery_todo ON delivery(job, outcome) WHERE outcome NOT IN (1,2,4);
+CREATE INDEX delivery_v ON delivery(volume, frame, off, claim)
+  WHERE volume IS NOT NULL;              -- a volume's catalog; the entry at a place
+CREATE INDEX delivery_run ON delivery(run); -- a run's manifest
 CREATE INDEX delivery_dup ON delivery(job, dup_mailbox, dup_okey)
   WHERE dup_okey IS NOT NULL;
 

@@ -1,0 +1,344 @@
+-- Every statement the index runs, by name.  scripts/embed-sql makes them an
+-- enum and a table; scripts/lint-sql plans each against the schema.  A plan
+-- that reads a whole table is an error unless "-- scan: REASON" stands below
+-- the name.  Values come as numbered parameters only.
+
+-- ---- a connection ------------------------------------------------------
+-- name: pragma_wal
+PRAGMA journal_mode = WAL;
+-- name: pragma_synchronous
+PRAGMA synchronous = FULL;
+-- name: pragma_cache_size
+PRAGMA cache_size = -8192;
+-- name: pragma_mmap_size
+PRAGMA mmap_size = 0;
+-- name: pragma_autocheckpoint
+PRAGMA wal_autocheckpoint = 4000;
+-- name: pragma_size_limit
+PRAGMA journal_size_limit = 67108864;
+-- name: pragma_foreign_keys
+PRAGMA foreign_keys = ON;
+-- name: pragma_trusted_schema
+PRAGMA trusted_schema = OFF;
+-- name: pragma_cell_size_check
+PRAGMA cell_size_check = ON;
+-- name: application_id
+PRAGMA application_id;
+-- name: user_version
+PRAGMA user_version;
+-- name: schema_objects
+-- scan: the schema's own table, once per open of a file without a version
+SELECT count(*) FROM sqlite_schema;
+-- name: begin
+BEGIN IMMEDIATE;
+-- name: commit
+COMMIT;
+-- name: rollback
+ROLLBACK;
+-- name: checkpoint
+PRAGMA wal_checkpoint(TRUNCATE);
+-- name: quick_check
+PRAGMA quick_check(1);
+-- name: integrity_check
+PRAGMA integrity_check(1);
+-- name: foreign_key_check
+PRAGMA foreign_key_check;
+
+-- ---- runs --------------------------------------------------------------
+-- name: run_begin
+INSERT INTO run (name, started, state, command) VALUES (?1, ?2, 0, ?3);
+-- name: run_end
+UPDATE run SET state = ?2, ended = ?3 WHERE id = ?1;
+-- name: run_manifest
+UPDATE run SET manifest_sha256 = ?2 WHERE id = ?1;
+-- name: runs
+-- scan: a list of all runs is what is asked for
+SELECT id, name, started, ended, state, command, manifest_sha256 FROM run
+WHERE ?1 < 0 OR state = ?1 ORDER BY id;
+-- name: runs_open
+SELECT id, name, started, ended, state, command, manifest_sha256 FROM run
+WHERE state = 0 ORDER BY id;
+
+-- ---- who is who --------------------------------------------------------
+-- name: account_find
+SELECT id FROM account WHERE kind = ?1 AND key = ?2;
+-- name: account_insert
+INSERT INTO account (kind, key) VALUES (?1, ?2);
+-- name: job_find
+SELECT id FROM job WHERE source = ?1 AND target = ?2;
+-- name: job_insert
+INSERT INTO job (source, target) VALUES (?1, ?2);
+-- name: mailbox_find
+SELECT id, display, separator, special_use, mailbox_id, subscribed,
+  last_run IS NOT NULL
+FROM mailbox WHERE account = ?1 AND name = ?2 AND uidvalidity = ?3;
+-- name: mailbox_insert
+INSERT INTO mailbox (account, name, uidvalidity, display, separator,
+  special_use, mailbox_id, subscribed, first_run)
+VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9);
+-- name: mailbox_update
+UPDATE mailbox SET display = ?2, separator = ?3, special_use = ?4,
+  mailbox_id = ?5, subscribed = ?6, last_run = NULL, replaced_by = NULL
+WHERE id = ?1;
+-- name: mailbox_replace
+UPDATE mailbox SET last_run = ?4, replaced_by = ?3
+WHERE account = ?1 AND name = ?2 AND id <> ?3 AND last_run IS NULL;
+
+-- ---- consult -----------------------------------------------------------
+-- name: delta_find
+SELECT uidnext, modseq, messages, filter_sha256 FROM delta
+WHERE job = ?1 AND mailbox = ?2;
+-- name: delta_put
+INSERT INTO delta (job, mailbox, uidnext, modseq, messages, filter_sha256, run)
+VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)
+ON CONFLICT (job, mailbox) DO UPDATE SET uidnext = excluded.uidnext,
+  modseq = excluded.modseq, messages = excluded.messages,
+  filter_sha256 = excluded.filter_sha256, run = excluded.run;
+-- name: outcomes
+SELECT total(outcome = 0), total(outcome = 1), total(outcome = 2),
+  total(outcome = 3), total(outcome = 4), total(outcome = 5),
+  total(outcome = 6), total(outcome = 7), total(outcome = 8)
+FROM delivery WHERE job = ?1 AND mailbox = ?2;
+-- name: outcome
+SELECT outcome FROM delivery WHERE job = ?1 AND mailbox = ?2 AND okey = ?3;
+-- name: live_mailbox
+SELECT id, uidvalidity FROM mailbox
+WHERE account = ?1 AND name = ?2 AND last_run IS NULL;
+-- name: todo
+SELECT 1 FROM delivery INDEXED BY delivery_todo
+WHERE job = ?1 AND outcome IN (0, 3, 5, 6, 8) AND outcome NOT IN (1, 2, 4)
+  AND mailbox = ?2 LIMIT 1;
+-- name: hash_by_prefix
+SELECT sha256 FROM content WHERE h64 BETWEEN ?1 AND ?2;
+-- name: content_find
+SELECT id FROM content WHERE h64 = ?1 AND sha256 = ?2;
+-- name: copy_find
+SELECT v.name, s.frame, s.off, c.size, c.header_size, c.sha256
+FROM content c
+  JOIN stored s ON s.content = c.id AND s.body_of IS NULL
+  JOIN volume v ON v.id = s.volume AND v.state IN (0, 1)
+WHERE c.h64 = ?1 AND c.sha256 = ?2 AND (?3 IS NULL OR v.archive = ?3)
+ORDER BY v.name IS ?4 DESC, s.volume LIMIT 1;
+-- name: body_find
+SELECT v.name, s.frame, s.off, c.size, c.header_size, c.sha256
+FROM content c
+  JOIN stored s ON s.content = c.id AND s.body_of IS NULL
+  JOIN volume v ON v.id = s.volume AND v.state IN (0, 1)
+WHERE c.b64 = ?1 AND v.archive = ?2
+ORDER BY c.id, s.volume;
+-- name: link_find
+SELECT d.entry
+FROM content c
+  JOIN volume v ON v.name = ?3
+  JOIN stored s ON s.content = c.id AND s.volume = v.id AND s.body_of IS NULL
+  JOIN delivery d ON d.volume = v.id AND d.frame = s.frame AND d.off = s.off
+    AND d.claim IN (0, 1)
+  JOIN placement p ON p.mailbox = d.mailbox AND p.okey = d.okey
+WHERE c.h64 = ?1 AND c.sha256 = ?2 AND p.idate IS ?4
+ORDER BY d.claim LIMIT 1;
+-- name: parts_split
+SELECT v.name, s.frame, s.off, c.size, c.header_size,
+  bv.name, bs.frame, bs.off, bc.header_size
+FROM content c
+  JOIN stored s ON s.content = c.id
+  JOIN volume v ON v.id = s.volume AND v.state IN (0, 1)
+  JOIN content bc ON bc.id = s.body_of
+  JOIN stored bs ON bs.content = s.body_of AND bs.body_of IS NULL
+  JOIN volume bv ON bv.id = bs.volume AND bv.state IN (0, 1)
+WHERE c.h64 = ?1 AND c.sha256 = ?2 AND s.body_of IS NOT NULL
+ORDER BY s.volume, bs.volume = s.volume DESC, bs.volume LIMIT 1;
+
+-- ---- settle ------------------------------------------------------------
+-- name: content_insert
+INSERT INTO content (h64, sha256, size, header_size, b64, mid64, identity64)
+VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7);
+-- name: header_insert
+INSERT INTO header (content, message_id, from_, to_, cc, subject, date)
+VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7);
+-- Inserts and updates stand apart: an upsert of a table with foreign keys makes
+-- SQLite journal each statement, which costs more than asking first.
+-- name: stored_insert
+INSERT INTO stored (content, volume, frame, off, body_of)
+VALUES (?1, ?2, ?3, ?4, ?5) ON CONFLICT (content, volume) DO NOTHING;
+-- A whole copy replaces a header's row, never the other way round.
+-- name: stored_whole
+UPDATE stored SET frame = ?3, off = ?4, body_of = NULL
+WHERE content = ?1 AND volume = ?2 AND body_of IS NOT NULL;
+-- name: keywords_find
+SELECT id FROM keywords WHERE list = ?1;
+-- name: keywords_insert
+INSERT INTO keywords (list) VALUES (?1);
+-- name: placement_find
+SELECT 1 FROM placement WHERE mailbox = ?1 AND okey = ?2 AND to_run IS NULL;
+-- A content once known stays: a later failure knows less.
+-- name: placement_update
+UPDATE placement SET content = coalesce(?3, content), flags = ?4, kw = ?5,
+  idate = ?6, zone = ?7, size = ?8
+WHERE mailbox = ?1 AND okey = ?2 AND to_run IS NULL;
+-- name: placement_insert
+INSERT INTO placement (mailbox, okey, content, flags, kw, idate, zone, size,
+  from_run) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9);
+-- name: delivery_insert
+INSERT INTO delivery (job, mailbox, okey, outcome, run, volume, entry, claim,
+  frame, off, survivor) VALUES (?1, ?2, ?3, 1, ?4, ?5, ?6, ?7, ?8, ?9, ?10)
+ON CONFLICT (job, mailbox, okey) DO NOTHING;
+-- name: delivery_update
+UPDATE delivery SET outcome = 1, run = ?4, volume = ?5, entry = ?6, claim = ?7,
+  frame = ?8, off = ?9, survivor = ?10
+WHERE job = ?1 AND mailbox = ?2 AND okey = ?3;
+-- What was delivered stays delivered: its entry is in a volume.
+-- name: delivery_outcome
+INSERT INTO delivery (job, mailbox, okey, outcome, run)
+VALUES (?1, ?2, ?3, ?4, ?5)
+ON CONFLICT (job, mailbox, okey) DO UPDATE SET outcome = excluded.outcome,
+  run = excluded.run WHERE delivery.outcome <> 1;
+-- name: note_put
+INSERT INTO note (job, mailbox, okey, run, class, text)
+VALUES (?1, ?2, ?3, ?4, ?5, ?6)
+ON CONFLICT (job, mailbox, okey, run, class) DO UPDATE SET text = excluded.text;
+-- name: count_add
+INSERT INTO run_mailbox (run, job, mailbox, scanned, inventory, already,
+  delivered, duplicate, excluded, repaired, quarantined, unreadable, vanished,
+  unknown) VALUES (?1, ?2, ?3, max(?4, 0), ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14)
+ON CONFLICT (run, job, mailbox) DO UPDATE SET
+  scanned = iif(?4 < 0, scanned, excluded.scanned),
+  inventory = iif(?4 < 0, inventory, excluded.inventory),
+  already = already + excluded.already,
+  delivered = delivered + excluded.delivered,
+  duplicate = duplicate + excluded.duplicate,
+  excluded = run_mailbox.excluded + excluded.excluded,
+  repaired = repaired + excluded.repaired,
+  quarantined = quarantined + excluded.quarantined,
+  unreadable = unreadable + excluded.unreadable,
+  vanished = vanished + excluded.vanished, unknown = unknown + excluded.unknown;
+
+-- ---- volumes -----------------------------------------------------------
+-- name: volume_insert
+INSERT INTO volume (archive, name, run, state) VALUES (?1, ?2, ?3, 0);
+-- name: volume_find
+SELECT id FROM volume WHERE name = ?1;
+-- name: volume_progress
+UPDATE volume SET committed = ?2, plain = ?3, frames = coalesce(?4, frames)
+WHERE id = ?1;
+-- name: volume_seal
+UPDATE volume SET state = 1, sha256 = ?2, sealed_run = ?3 WHERE id = ?1;
+-- name: volume_abandon
+UPDATE volume SET state = 2 WHERE name = ?1 AND state = 0;
+-- name: volumes
+-- scan: a list of all volumes is what is asked for
+SELECT v.name, r.name, s.name, v.state, v.committed, v.frames, v.plain, v.sha256
+FROM volume v JOIN run r ON r.id = v.run LEFT JOIN run s ON s.id = v.sealed_run
+WHERE ?1 < 0 OR v.state = ?1 ORDER BY v.id;
+-- name: frame_put
+INSERT INTO frame (volume, no, offset, csize, plain, dsize)
+VALUES (?1, ?2, ?3, ?4, ?5, ?6)
+ON CONFLICT (volume, no) DO UPDATE SET offset = excluded.offset,
+  csize = excluded.csize, plain = excluded.plain, dsize = excluded.dsize;
+-- name: frames
+SELECT f.no, f.offset, f.csize, f.plain, f.dsize
+FROM volume v JOIN frame f ON f.volume = v.id WHERE v.name = ?1 ORDER BY f.no;
+
+-- ---- what an archive holds ---------------------------------------------
+-- rows_*: which deliveries to look at, in the order of the answer.
+-- name: rows_boxes
+-- scan: each mailbox once; there are few beside the messages
+SELECT j.id, m.id FROM account a
+  JOIN mailbox m ON m.account = a.id JOIN job j ON j.source = a.id
+WHERE ?1 IS NULL OR a.key = ?1
+ORDER BY a.key, m.display, m.uidvalidity, m.id, j.id;
+-- name: rows_of_box
+SELECT job, mailbox, okey FROM delivery
+WHERE job = ?1 AND mailbox = ?2 AND okey BETWEEN ?3 AND ?4 ORDER BY okey;
+-- name: rows_of_run
+SELECT job, mailbox, okey FROM delivery INDEXED BY delivery_run
+WHERE run = ?5 AND job = ?1 AND mailbox = ?2 AND okey BETWEEN ?3 AND ?4
+ORDER BY okey;
+-- name: rows_of_volume
+SELECT job, mailbox, okey FROM delivery INDEXED BY delivery_v
+WHERE volume = (SELECT id FROM volume WHERE name = ?1)
+ORDER BY frame, off, claim, job, mailbox, okey;
+-- name: rows_of_content
+SELECT j.id, p.mailbox, p.okey FROM content c
+  JOIN placement p ON p.content = c.id AND p.to_run IS NULL
+  JOIN mailbox m ON m.id = p.mailbox JOIN account a ON a.id = m.account
+  JOIN job j ON j.source = a.id
+WHERE c.h64 = ?1 AND c.sha256 = ?2
+ORDER BY a.key, m.display, m.uidvalidity, m.id, p.okey, j.id;
+-- name: rows_of_msgid
+SELECT j.id, p.mailbox, p.okey FROM content c
+  JOIN header h ON h.content = c.id
+  JOIN placement p ON p.content = c.id AND p.to_run IS NULL
+  JOIN mailbox m ON m.id = p.mailbox JOIN account a ON a.id = m.account
+  JOIN job j ON j.source = a.id
+WHERE c.mid64 = ?1 AND h.message_id = ?2
+ORDER BY a.key, m.display, m.uidvalidity, m.id, p.okey, j.id;
+-- ?1, ?2, ?12: which; ?3 to ?11: the query, NULL for any.
+-- name: row
+SELECT p.flags, k.list, p.idate, p.zone, p.size, c.sha256, c.size,
+  c.header_size, d.outcome, r.name, d.volume, v.name, d.entry, d.claim,
+  d.frame, d.off, d.survivor,
+  h.from_, h.to_, h.cc, h.subject, h.date, h.message_id
+FROM delivery d
+  JOIN placement p ON p.mailbox = d.mailbox AND p.okey = d.okey
+    AND p.to_run IS NULL
+  JOIN run r ON r.id = d.run
+  LEFT JOIN volume v ON v.id = d.volume
+  LEFT JOIN content c ON c.id = p.content
+  LEFT JOIN header h ON h.content = p.content
+  LEFT JOIN keywords k ON k.id = p.kw
+WHERE d.job = ?1 AND d.mailbox = ?2 AND d.okey = ?12
+  AND (?3 IS NULL OR d.outcome = ?3) AND (?4 IS NULL OR d.run = ?4)
+  AND (?5 IS NULL OR d.okey = ?5) AND (?6 IS NULL OR p.idate >= ?6)
+  AND (?7 IS NULL OR p.idate < ?7) AND (?8 IS NULL OR v.name = ?8)
+  AND (?9 IS NULL OR c.sha256 = ?9)
+  AND (?10 IS NULL OR (c.mid64 = ?10 AND h.message_id = ?11));
+-- The same words over a whole mailbox.
+-- name: mailbox_sum
+SELECT count(*), total(coalesce(c.size, p.size)), min(p.idate), max(p.idate)
+FROM delivery d
+  JOIN placement p ON p.mailbox = d.mailbox AND p.okey = d.okey
+    AND p.to_run IS NULL
+  LEFT JOIN volume v ON v.id = d.volume
+  LEFT JOIN content c ON c.id = p.content
+  LEFT JOIN header h ON h.content = p.content
+WHERE d.job = ?1 AND d.mailbox = ?2
+  AND (?3 IS NULL OR d.outcome = ?3) AND (?4 IS NULL OR d.run = ?4)
+  AND (?5 IS NULL OR d.okey = ?5) AND (?6 IS NULL OR p.idate >= ?6)
+  AND (?7 IS NULL OR p.idate < ?7) AND (?8 IS NULL OR v.name = ?8)
+  AND (?9 IS NULL OR c.sha256 = ?9)
+  AND (?10 IS NULL OR (c.mid64 = ?10 AND h.message_id = ?11));
+-- name: row_mailbox
+SELECT a.key, m.display, m.name, m.special_use, m.uidvalidity
+FROM mailbox m JOIN account a ON a.id = m.account WHERE m.id = ?1;
+-- name: row_linked
+SELECT entry FROM delivery INDEXED BY delivery_v
+WHERE volume = ?1 AND frame = ?2 AND off = ?3 AND claim = 0 LIMIT 1;
+-- name: row_body
+SELECT s.volume, v.name, s.frame, s.off, c.header_size
+FROM stored s JOIN volume v ON v.id = s.volume AND v.state IN (0, 1)
+  JOIN content c ON c.id = s.content
+WHERE s.content = ?1 AND s.body_of IS NULL
+ORDER BY s.volume = ?2 DESC, s.volume LIMIT 1;
+-- name: row_note
+SELECT class, text FROM note WHERE job = ?1 AND mailbox = ?2 AND okey = ?3
+ORDER BY run DESC, class LIMIT 1;
+-- name: run_rows
+SELECT s.key, t.key, m.display, m.uidvalidity, rm.scanned, rm.inventory,
+  rm.already, rm.delivered, rm.duplicate, rm.excluded, rm.repaired,
+  rm.quarantined, rm.unreadable, rm.vanished, rm.unknown
+FROM run_mailbox rm JOIN mailbox m ON m.id = rm.mailbox
+  JOIN job j ON j.id = rm.job
+  JOIN account s ON s.id = j.source JOIN account t ON t.id = j.target
+WHERE rm.run = ?1
+ORDER BY s.key, t.key, m.display, m.uidvalidity, m.id;
+-- name: total_contents
+-- scan: totals are over everything
+SELECT count(*), total(size) FROM content;
+-- name: total_placements
+-- scan: totals are over everything
+SELECT count(*), total(c.size)
+FROM placement p JOIN content c ON c.id = p.content WHERE p.to_run IS NULL;
+-- name: total_volumes
+-- scan: totals are over everything; volumes are few
+SELECT total(state = 1), total(state = 0),
+  total(CASE WHEN state IN (0, 1) THEN committed END) FROM volume;
