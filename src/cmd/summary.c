@@ -222,6 +222,8 @@ report_json(const struct summary *s)
 	json_object_set_new(top, "dry_run", json_boolean(s->options->dry_run));
 	json_object_set_new(top, "started", when(s->started));
 	json_object_set_new(top, "ended", when(s->ended));
+	json_object_set_new(top, "wall_ms", number((uint64_t)s->wall_ms));
+	json_object_set_new(top, "readback_ms", number(s->readback_ms));
 	json_object_set_new(top, "exit_code", json_integer(s->exit_code));
 	json_object_set_new(top, "complete", json_boolean(s->exit_code == 0));
 	json_object_set_new(top, "interrupted", json_boolean(r->interrupted));
