@@ -84,6 +84,14 @@ $(B)/unit: $(UNITOBJ) $(B)/tests/unit/main.o $(LIBOBJ)
 $(B)/it: $(B)/tests/it/main.o
 	$(CC) $(LDFLAGS) -o $@ $^ $(shell pkg-config --libs check)
 
+# For the bench: a raw reader, and fetch-and-hash by the rooms up to imap.
+$(B)/rawimap: $(B)/tests/bench/rawimap.o
+	$(CC) $(LDFLAGS) -o $@ $^ -lssl -lcrypto
+
+$(B)/fetchhash: $(B)/tests/bench/fetchhash.o \
+                $(filter $(foreach r,base conf mail net imap,$(B)/src/$(r)/%),$(LIBOBJ))
+	$(CC) $(LDFLAGS) -o $@ $^ $(LDLIBS)
+
 $(B)/fuzz-%: tests/fuzz/%.c $(LIBOBJ)
 	$(CC) $(CPPFLAGS) $(CFLAGS) $(LDFLAGS) -fsanitize=fuzzer -o $@ $< $(LIBOBJ) $(LDLIBS)
 
