@@ -46,6 +46,7 @@ struct archive_finding {
 };
 struct archive_verified {
 	uint64_t volumes, frames, entries, octets; /* plain octets hashed */
+	uint64_t catalog_rows; /* messages that the catalog names */
 	uint64_t findings;
 };
 /*

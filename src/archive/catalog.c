@@ -48,8 +48,8 @@ catalog_text(const char *text)
 
 	struct buf clean = { 0 };
 	text_utf8(&clean, text, strlen(text));
-	json_t *value = json_stringn(clean.data == NULL ? "" : clean.data,
-	    clean.len);
+	json_t *value =
+	    json_stringn(clean.data == NULL ? "" : clean.data, clean.len);
 	buf_free(&clean);
 
 	return value;
@@ -64,8 +64,8 @@ words(const char *text)
 		if (len > 0) {
 			struct buf clean = { 0 };
 			text_utf8(&clean, text, len);
-			json_array_append_new(array,
-			    json_stringn(clean.data, clean.len));
+			json_array_append_new(
+			    array, json_stringn(clean.data, clean.len));
 			buf_free(&clean);
 		}
 		len += text[len] == ' ';
@@ -280,8 +280,8 @@ get_where(const json_t *object, const char *volume, struct catalog_row *row)
 }
 
 bool
-catalog_parse(const json_t *object, const char *volume,
-    struct catalog_row *row, const char **why)
+catalog_parse(const json_t *object, const char *volume, struct catalog_row *row,
+    const char **why)
 {
 	*row = (struct catalog_row){ 0 };
 	row->account = json_string_value(json_object_get(object, "account"));

@@ -26,8 +26,8 @@ extern const char catalog_tsv_head[];
  * A parsed line as a row: strings borrowed from the object, keywords and
  * flags not set. volume: this volume. *why: what is wrong with it.
  */
-bool catalog_parse(const json_t *, const char *volume, struct catalog_row *,
-    const char **why);
+bool catalog_parse(
+    const json_t *, const char *volume, struct catalog_row *, const char **why);
 
 const char *catalog_claim_word(enum claim_kind);
 

@@ -34,8 +34,8 @@ struct chain {
 	const char *dir;
 	struct link *links;
 	size_t count;
-	void (*volume)(void *arg, const char *run,
-	    const struct manifest_volume *);
+	void (*volume)(
+	    void *arg, const char *run, const struct manifest_volume *);
 	void (*finding)(void *arg, const char *run, const char *what);
 	void *arg;
 };
@@ -262,8 +262,8 @@ read_manifest(const struct chain *c, struct link *link, bool tell,
     const char **why, struct err *err)
 {
 	struct reading r = { .chain = c, .link = link, .tell = tell };
-	char *path = mem_fmt("%s/%s/%s.jsonl.zst", c->dir, ARCHIVE_RUNS,
-	    link->name);
+	char *path =
+	    mem_fmt("%s/%s/%s.jsonl.zst", c->dir, ARCHIVE_RUNS, link->name);
 	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
 	if (fd < 0)
 		err_errno(err, ERR_RUN, "%s", path);
@@ -311,7 +311,8 @@ join(struct chain *c, size_t i)
 
 	size_t before = look_up(c, link->previous);
 	if (before == SIZE_MAX)
-		find(c, link->name, "the manifest of the run before is missing");
+		find(
+		    c, link->name, "the manifest of the run before is missing");
 	else if (memcmp(c->links[before].sha256, link->previous_sha256,
 		     DIGEST_SIZE) != 0)
 		find(c, link->name,
@@ -392,12 +393,11 @@ manifest_check(const char *dir,
     struct err *err)
 {
 	char **names;
-	struct chain c = { .dir = dir,
-		.volume = volume,
-		.finding = finding,
-		.arg = arg };
-	if (!volumes_list(dir, ARCHIVE_RUNS, ".jsonl.zst", &names, &c.count,
-		err))
+	struct chain c = {
+		.dir = dir, .volume = volume, .finding = finding, .arg = arg
+	};
+	if (!volumes_list(
+		dir, ARCHIVE_RUNS, ".jsonl.zst", &names, &c.count, err))
 		return false;
 
 	c.links = mem_array(c.count + 1, sizeof(*c.links));

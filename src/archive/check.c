@@ -29,16 +29,15 @@ plain_of(const struct check_rows *c, uint32_t frame, uint64_t offset)
 }
 
 static void
-check_file(struct check_rows *c, const struct catalog_row *row,
-    const char *path)
+check_file(
+    struct check_rows *c, const struct catalog_row *row, const char *path)
 {
 	int64_t facts = tally_get(c->tally, path);
 	if (facts == 0)
 		c->report(c->arg, path,
 		    "the catalog names it, but it is not in the volume");
-	else if (facts != tally_file(path,
-			      plain_of(c, row->frame, row->offset), row->size,
-			      row->sha256))
+	else if (facts != tally_file(path, plain_of(c, row->frame, row->offset),
+			      row->size, row->sha256))
 		c->report(c->arg, path,
 		    "its place, size or SHA-256 differ from the catalog");
 }
@@ -77,8 +76,8 @@ hash_joined(struct check_rows *c, const struct catalog_row *row,
 	/* Two readers: each then keeps the frame that the next row needs. */
 	return archive_reader_data(c->headers, c->volume, row->frame,
 		   row->offset, 0, row->header_size, hash, digest, err) &&
-	       archive_reader_data(c->bodies, row->body_volume,
-		   row->body_frame, row->body_offset, row->body_skip,
+	       archive_reader_data(c->bodies, row->body_volume, row->body_frame,
+		   row->body_offset, row->body_skip,
 		   row->size - row->header_size, hash, digest, err);
 }
 
@@ -94,8 +93,8 @@ check_reference(struct check_rows *c, const struct catalog_row *row)
 		return;
 	}
 	if (facts != tally_file(row->entry,
-			 plain_of(c, row->frame, row->offset),
-			 row->header_size, NULL)) {
+			 plain_of(c, row->frame, row->offset), row->header_size,
+			 NULL)) {
 		c->report(c->arg, row->entry,
 		    "its place or size differ from the catalog");
 		return;
@@ -118,10 +117,9 @@ check_line(struct check_rows *c)
 {
 	struct catalog_row row;
 	const char *why = "a catalog line is no JSON object";
-	json_t *object = c->too_long
-			     ? NULL
-			     : json_loadb(c->line.data, c->line.len,
-				   JSON_REJECT_DUPLICATES, NULL);
+	json_t *object = c->too_long ? NULL
+				     : json_loadb(c->line.data, c->line.len,
+					   JSON_REJECT_DUPLICATES, NULL);
 	c->rows++;
 	if (!json_is_object(object) ||
 	    !catalog_parse(object, c->volume, &row, &why)) {

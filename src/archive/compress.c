@@ -64,8 +64,8 @@ drop_if_large(struct compress_frame *f)
 
 /* Compress into the spare buffer and swap: the plain one becomes the spare. */
 static void
-squeeze(ZSTD_CCtx *context, struct compress_frame *f,
-    struct compress_frame *spare)
+squeeze(
+    ZSTD_CCtx *context, struct compress_frame *f, struct compress_frame *spare)
 {
 	size_t bound = ZSTD_compressBound(f->len);
 	if (spare->cap < bound) {
@@ -73,8 +73,8 @@ squeeze(ZSTD_CCtx *context, struct compress_frame *f,
 		spare->data = mem_array(bound, 1);
 		spare->cap = bound;
 	}
-	size_t n = ZSTD_compress2(context, spare->data, spare->cap, f->data,
-	    f->len);
+	size_t n =
+	    ZSTD_compress2(context, spare->data, spare->cap, f->data, f->len);
 	if (ZSTD_isError(n))
 		abort();
 

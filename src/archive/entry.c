@@ -123,8 +123,8 @@ entry_directory(struct archive_entry *e, const char *path, int64_t mtime)
 }
 
 void
-entry_file(struct archive_entry *e, const char *path, uint64_t size,
-    int64_t mtime)
+entry_file(
+    struct archive_entry *e, const char *path, uint64_t size, int64_t mtime)
 {
 	archive_entry_clear(e);
 	archive_entry_set_pathname(e, path);
@@ -163,8 +163,8 @@ origin_json(const struct entry_origin *o)
 	json_t *object = json_object();
 	json_object_set_new(object, "account", short_text(o->account));
 	json_object_set_new(object, "mailbox", short_text(o->mailbox));
-	json_object_set_new(object, "uidvalidity",
-	    json_integer((json_int_t)o->uidvalidity));
+	json_object_set_new(
+	    object, "uidvalidity", json_integer((json_int_t)o->uidvalidity));
 	json_object_set_new(object, "uid", json_integer((json_int_t)p->okey));
 	if (p->idate != DATETIME_NONE)
 		json_object_set_new(object, "internaldate",

@@ -19,8 +19,9 @@
 /* "ACCOUNT/MAILBOX" as a safe path, short enough for KEPT_ENTRY together with
  * any message name. */
 void entry_mailbox(struct buf *, const char *account, const char *display);
-/* "MAILBOX/cur/NAME", or for a header alone ".mailhaul/shared/MAILBOX/NAME.hdr".
- * mailbox: from entry_mailbox. False: longer than KEPT_ENTRY allows. */
+/* "MAILBOX/cur/NAME", or for a header alone
+ * ".mailhaul/shared/MAILBOX/NAME.hdr". mailbox: from entry_mailbox. False:
+ * longer than KEPT_ENTRY allows. */
 bool entry_message(char out[KEPT_ENTRY], const char *mailbox,
     const struct placement *, uint64_t uidvalidity, uint64_t size,
     bool header_only);
@@ -32,8 +33,8 @@ bool entry_is_safe(const char *path);
 
 /* Start a header: everything but what a message's attributes add. */
 void entry_directory(struct archive_entry *, const char *path, int64_t mtime);
-void entry_file(struct archive_entry *, const char *path, uint64_t size,
-    int64_t mtime);
+void entry_file(
+    struct archive_entry *, const char *path, uint64_t size, int64_t mtime);
 
 struct entry_origin {
 	const char *account, *mailbox; /* display */

@@ -110,8 +110,8 @@ write_frame(struct frames *f, const struct compress_frame *c, struct err *err)
 	uint64_t space = file_space(f->set.dir);
 	if (space != 0 && space < f->set.min_free + c->len)
 		return disk_full(f, c->len, err);
-	if (!file_pwrite(f->set.fd, c->data, c->len, f->file_size, f->set.path,
-		err)) {
+	if (!file_pwrite(
+		f->set.fd, c->data, c->len, f->file_size, f->set.path, err)) {
 		err->scope = ERR_RUN;
 		return err->code == ERR_DISK_FULL ? disk_full(f, c->len, err)
 						  : false;
@@ -323,9 +323,8 @@ plain_of(struct frames *f, uint32_t frame, const uint8_t **p, size_t *n,
 
 bool
 frames_read(struct frames *f, uint32_t frame, uint64_t offset, uint64_t skip,
-    uint64_t n,
-    bool (*each)(void *arg, const void *, size_t, struct err *), void *arg,
-    struct err *err)
+    uint64_t n, bool (*each)(void *arg, const void *, size_t, struct err *),
+    void *arg, struct err *err)
 {
 	uint64_t at = offset + skip;
 	for (; n > 0 && frame <= f->cut; frame++) {
@@ -351,4 +350,3 @@ frames_read(struct frames *f, uint32_t frame, uint64_t offset, uint64_t skip,
 	return n == 0 || err_set(err, ERR_RUN, ERR_DAMAGED,
 			     "%s: a kept message ends early", f->set.path);
 }
-

@@ -24,8 +24,8 @@ inflate(struct inflate *i, const struct frame_info *info)
 		i->context = ZSTD_createDCtx();
 		if (i->context == NULL)
 			abort();
-		ZSTD_DCtx_setParameter(i->context, ZSTD_d_windowLogMax,
-		    WINDOW_LOG_MAX);
+		ZSTD_DCtx_setParameter(
+		    i->context, ZSTD_d_windowLogMax, WINDOW_LOG_MAX);
 	}
 	if (!sizes_agree(i, info))
 		return false;
@@ -54,8 +54,8 @@ inflate_frame(struct inflate *i, int fd, const char *path,
 		    info->dsize, (unsigned long long)info->offset);
 
 	buf_room(&i->packed, info->csize);
-	if (!file_pread(fd, i->packed.data, info->csize, info->offset, path,
-		err)) {
+	if (!file_pread(
+		fd, i->packed.data, info->csize, info->offset, path, err)) {
 		err->scope = ERR_MESSAGE;
 		return false;
 	}

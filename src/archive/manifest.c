@@ -196,9 +196,9 @@ manifest_begin(struct manifest **out, const char *dir,
 	m->path = mem_fmt("%s/%s.jsonl.zst", m->dir, run->name);
 	m->part = mem_fmt("%s.part", m->path);
 	crash_point("archive: before a manifest is created");
-	m->fd = open(m->part,
-	    O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW,
-	    S_IRUSR | S_IWUSR);
+	m->fd =
+	    open(m->part, O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW,
+		S_IRUSR | S_IWUSR);
 	crash_point("archive: after a manifest is created");
 	if (m->fd < 0) {
 		err_errno(err, ERR_RUN, "%s", m->part);
@@ -216,8 +216,8 @@ manifest_begin(struct manifest **out, const char *dir,
 }
 
 bool
-manifest_mailbox(struct manifest *m, const struct manifest_mailbox *box,
-    struct err *err)
+manifest_mailbox(
+    struct manifest *m, const struct manifest_mailbox *box, struct err *err)
 {
 	json_t *line = new_line("mailbox");
 	put_text(line, "account", box->account);
@@ -252,8 +252,8 @@ manifest_placement(struct manifest *m, const struct catalog_row *row,
 }
 
 bool
-manifest_outcome(struct manifest *m, const struct manifest_outcome *o,
-    struct err *err)
+manifest_outcome(
+    struct manifest *m, const struct manifest_outcome *o, struct err *err)
 {
 	json_t *line = new_line("outcome");
 	put_text(line, "account", o->account);
@@ -267,8 +267,8 @@ manifest_outcome(struct manifest *m, const struct manifest_outcome *o,
 }
 
 bool
-manifest_volume(struct manifest *m, const struct manifest_volume *v,
-    struct err *err)
+manifest_volume(
+    struct manifest *m, const struct manifest_volume *v, struct err *err)
 {
 	json_t *line = new_line("volume");
 	put_text(line, "name", v->name);

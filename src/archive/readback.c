@@ -25,8 +25,8 @@ read_tail(int fd, const char *path, uint64_t from, uint64_t n,
 }
 
 static bool
-read_frames(int fd, const char *path, const struct frame_info *frames,
-    size_t n, uint64_t size, struct digest *digest,
+read_frames(int fd, const char *path, const struct frame_info *frames, size_t n,
+    uint64_t size, struct digest *digest,
     void (*progress)(void *arg, uint64_t done, uint64_t of), void *arg,
     struct err *err)
 {
@@ -65,8 +65,8 @@ readback(int fd, const char *path, const struct frame_info *frames, size_t n,
 	posix_fadvise(fd, 0, 0, POSIX_FADV_DONTNEED);
 	struct digest *digest = digest_new();
 	digest_start(digest);
-	bool ok = read_frames(fd, path, frames, n, size, digest, progress, arg,
-		      err) &&
+	bool ok = read_frames(
+		      fd, path, frames, n, size, digest, progress, arg, err) &&
 		  read_tail(fd, path, end, tail, digest, err);
 	digest_end(digest, sha256);
 	digest_free(&digest);

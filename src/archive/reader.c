@@ -36,8 +36,8 @@ struct archive_reader {
 };
 
 bool
-archive_reader_open(struct archive_reader **out, const char *dir,
-    struct err *err)
+archive_reader_open(
+    struct archive_reader **out, const char *dir, struct err *err)
 {
 	if (access(dir, R_OK | X_OK) < 0)
 		return err_errno(err, ERR_RUN, "%s", dir);

@@ -17,8 +17,8 @@ struct receipts {
 	size_t first, count, cap;
 };
 
-void receipts_push(struct receipts *, uint64_t ticket, uint32_t last,
-    const struct kept *);
+void receipts_push(
+    struct receipts *, uint64_t ticket, uint32_t last, const struct kept *);
 /* The oldest; NULL if none. */
 const struct due *receipts_oldest(const struct receipts *);
 /* It as a receipt of this volume; removes it. */

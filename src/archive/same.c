@@ -54,8 +54,8 @@ read_kept(struct writer *w, const struct kept *kept, uint64_t skip,
 {
 	uint64_t n = kept->size - skip;
 	if (is_open_volume(w, kept))
-		return frames_read(w->volume->frames, kept->frame,
-		    kept->offset, skip, n, each, arg, err);
+		return frames_read(w->volume->frames, kept->frame, kept->offset,
+		    skip, n, each, arg, err);
 	if (w->reader == NULL && !archive_reader_open(&w->reader, w->dir, err))
 		return false;
 

@@ -70,7 +70,8 @@ seektable_footer(const uint8_t footer[SEEKTABLE_FOOTER], uint64_t file_size,
 	*octets = SKIPPABLE_HEADER + count * row + SEEKTABLE_FOOTER;
 	if (count > SEEKTABLE_COUNT_MAX ||
 	    *octets + count * FRAME_MIN > file_size)
-		return no(why, "its seek table names more frames than it holds");
+		return no(
+		    why, "its seek table names more frames than it holds");
 
 	return true;
 }
@@ -89,7 +90,8 @@ add_rows(const uint8_t *row, size_t step, uint64_t end,
 			return no(why, "its seek table names an empty frame");
 		if (frames[i].dsize > SEEKTABLE_FRAME_MAX ||
 		    frames[i].csize > SEEKTABLE_FRAME_MAX)
-			return no(why, "its seek table names a frame too large");
+			return no(
+			    why, "its seek table names a frame too large");
 		offset += frames[i].csize;
 		plain += frames[i].dsize;
 	}
@@ -141,16 +143,16 @@ read_table(int fd, const char *path, uint64_t file_size, struct buf *table,
 		return false;
 
 	*why = NULL;
-	if (!file_pread(fd, footer, sizeof(footer),
-		file_size - sizeof(footer), path, err) ||
+	if (!file_pread(fd, footer, sizeof(footer), file_size - sizeof(footer),
+		path, err) ||
 	    !seektable_footer(footer, file_size, &octets, why))
 		return false;
 
 	buf_room(table, octets);
 	table->len = octets;
 
-	return file_pread(fd, table->data, octets, file_size - octets, path,
-	    err);
+	return file_pread(
+	    fd, table->data, octets, file_size - octets, path, err);
 }
 
 bool

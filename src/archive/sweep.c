@@ -48,8 +48,8 @@ archive_has_volumes(const char *dir, bool *yes, struct err *err)
 	for (size_t i = 0; i < 2 && !*yes; i++) {
 		char **names;
 		size_t n;
-		if (!volumes_list(dir, ARCHIVE_VOLUMES, endings[i], &names, &n,
-			err))
+		if (!volumes_list(
+			dir, ARCHIVE_VOLUMES, endings[i], &names, &n, err))
 			return false;
 		*yes = n > 0;
 		volumes_list_free(names, n);
@@ -66,8 +66,8 @@ remove_part(const char *dir, const char *name, struct err *err)
 	bool ok = unlink(path) == 0 || errno == ENOENT;
 	crash_point("archive: after an orphan is removed");
 	if (ok)
-		log_add(LOG_INFO, "removed %s: nothing in it was promised",
-		    path);
+		log_add(
+		    LOG_INFO, "removed %s: nothing in it was promised", path);
 	else
 		err_errno(err, ERR_RUN, "%s", path);
 	free(path);

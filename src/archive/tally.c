@@ -17,8 +17,8 @@ finish(struct buf *facts)
 }
 
 int64_t
-tally_file(const char *path, uint64_t plain, uint64_t size,
-    const uint8_t *sha256)
+tally_file(
+    const char *path, uint64_t plain, uint64_t size, const uint8_t *sha256)
 {
 	struct buf facts = { 0 };
 	buf_fmt(&facts, "file %llu %llu ", (unsigned long long)plain,

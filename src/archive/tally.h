@@ -21,8 +21,8 @@ struct tally {
 enum { TALLY_MAX = 4 << 20 };
 
 /* Facts of a file's entry; sha256 NULL: not known to rows (a .hdr). */
-int64_t tally_file(const char *path, uint64_t plain, uint64_t size,
-    const uint8_t *sha256);
+int64_t tally_file(
+    const char *path, uint64_t plain, uint64_t size, const uint8_t *sha256);
 int64_t tally_link(const char *path, const char *target);
 
 /* The last word on a path counts. False: full. */

@@ -56,9 +56,8 @@ report(void *arg, const char *entry, const char *what)
 	v->sums->findings++;
 	if (v->finding != NULL)
 		v->finding(v->arg,
-		    &(struct archive_finding){ .volume = v->volume,
-			.entry = entry,
-			.what = what });
+		    &(struct archive_finding){
+			.volume = v->volume, .entry = entry, .what = what });
 }
 
 /* ---- frames ---- */
@@ -70,9 +69,8 @@ read_frame(struct verify *v)
 	struct err err;
 	const struct frame_info *f = &v->frames[v->next++];
 	bool ok = inflate_frame(&v->inflate, v->fd, v->path, f, &err);
-	digest_add(v->file, v->inflate.packed.data == NULL
-				? ""
-				: v->inflate.packed.data,
+	digest_add(v->file,
+	    v->inflate.packed.data == NULL ? "" : v->inflate.packed.data,
 	    v->inflate.packed.len);
 	v->sums->frames++;
 	if (!ok)
@@ -159,8 +157,7 @@ read_data(struct verify *v, struct archive *a, const char *path,
 }
 
 static void
-check_own(struct verify *v, const char *path,
-    const uint8_t sha256[DIGEST_SIZE])
+check_own(struct verify *v, const char *path, const uint8_t sha256[DIGEST_SIZE])
 {
 	if (strcmp(path, ENTRY_CATALOG_JSON) == 0) {
 		if (v->has_catalog)
@@ -207,8 +204,8 @@ check_file_entry(struct verify *v, struct archive *a, struct archive_entry *e,
 		report(v, path, "it doesn't state its SHA-256");
 	else if (!shared && memcmp(stated, sha256, sizeof(sha256)) != 0)
 		report(v, path, "its octets have another SHA-256 than it says");
-	tally_entry(v, path,
-	    tally_file(path, plain, size, shared ? NULL : sha256));
+	tally_entry(
+	    v, path, tally_file(path, plain, size, shared ? NULL : sha256));
 }
 
 static void
@@ -224,8 +221,8 @@ check_entry(struct verify *v, struct archive *a, struct archive_entry *e)
 	v->sums->entries++;
 	check_type(v, e, name);
 	if (archive_entry_hardlink(e) != NULL)
-		tally_entry(v, name,
-		    tally_link(name, archive_entry_hardlink(e)));
+		tally_entry(
+		    v, name, tally_link(name, archive_entry_hardlink(e)));
 	else if (archive_entry_filetype(e) == AE_IFREG)
 		check_file_entry(v, a, e, name);
 	free(name);
@@ -321,8 +318,8 @@ hash_tail(struct verify *v, struct err *err)
 }
 
 static void
-compare_file(struct verify *v, const uint8_t found[DIGEST_SIZE],
-    const uint8_t *sha256)
+compare_file(
+    struct verify *v, const uint8_t found[DIGEST_SIZE], const uint8_t *sha256)
 {
 	if (sha256 != NULL && memcmp(found, sha256, DIGEST_SIZE) != 0)
 		report(v, NULL,

@@ -70,8 +70,8 @@ open_tar(struct volume *v, struct err *err)
 	/* No blocks: an entry's octets are in the frames when its header call
 	 * returns, so frames can be cut exactly between entries. */
 	if (archive_write_set_format_pax(v->tar) != ARCHIVE_OK ||
-	    archive_write_set_format_option(v->tar, "pax", "xattrheader",
-		"SCHILY") != ARCHIVE_OK ||
+	    archive_write_set_format_option(
+		v->tar, "pax", "xattrheader", "SCHILY") != ARCHIVE_OK ||
 	    archive_write_set_bytes_per_block(v->tar, 0) != ARCHIVE_OK ||
 	    archive_write_open2(v->tar, v, NULL, on_write, NULL, NULL) !=
 		ARCHIVE_OK)
@@ -176,8 +176,8 @@ volume_create(struct volume **out, const struct volume_options *o,
 
 	char *path = volume_path(o->dir, chosen, ARCHIVE_PART);
 	crash_point("archive: before a volume is created");
-	int fd = open(path, how | (name != NULL ? O_TRUNC : O_EXCL),
-	    S_IRUSR | S_IWUSR);
+	int fd = open(
+	    path, how | (name != NULL ? O_TRUNC : O_EXCL), S_IRUSR | S_IWUSR);
 	crash_point("archive: after a volume is created");
 	if (fd < 0)
 		err_errno(err, ERR_RUN, "%s", path);
@@ -346,16 +346,16 @@ is_new_box(struct volume *v, const char *mailbox)
 		v->boxes = boxes;
 		v->box_cap = cap;
 	}
-	bool is_new = add_box(v->boxes, v->box_cap,
-	    hash64_of(mailbox, strlen(mailbox)));
+	bool is_new =
+	    add_box(v->boxes, v->box_cap, hash64_of(mailbox, strlen(mailbox)));
 	v->box_count += is_new;
 
 	return is_new;
 }
 
 bool
-volume_folders(struct volume *v, const char *mailbox, int64_t mtime,
-    struct err *err)
+volume_folders(
+    struct volume *v, const char *mailbox, int64_t mtime, struct err *err)
 {
 	static const char *const folders[] = { "cur", "new", "tmp" };
 	if (!is_new_box(v, mailbox))
@@ -379,8 +379,8 @@ write_table(struct volume *v, struct err *err)
 {
 	struct buf table = { 0 };
 	uint64_t end = frames_file_size(v->frames);
-	seektable_build(&table, frames_infos(v->frames),
-	    frames_durable(v->frames));
+	seektable_build(
+	    &table, frames_infos(v->frames), frames_durable(v->frames));
 	crash_point("archive: before the seek table");
 	bool ok = file_pwrite(v->fd, table.data, table.len, end, v->path, err);
 	crash_point("archive: after the seek table");

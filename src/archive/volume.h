@@ -52,8 +52,8 @@ bool volume_resume(struct volume **, const struct volume_options *,
 void volume_close(struct volume **);
 
 /* cur, new and tmp of a mailbox ("ACCOUNT/MAILBOX"), once. */
-bool volume_folders(struct volume *, const char *mailbox, int64_t mtime,
-    struct err *);
+bool volume_folders(
+    struct volume *, const char *mailbox, int64_t mtime, struct err *);
 /* Start v->entry, which the caller has filled; then its data; then end. */
 bool volume_entry(struct volume *, struct err *);
 bool volume_data(struct volume *, const void *, size_t, struct err *);

@@ -102,13 +102,13 @@ volumes_file_digest(const char *path, uint8_t sha256[32], struct err *err)
 bool
 archive_volumes(const char *dir, char ***names, size_t *n, struct err *err)
 {
-	return volumes_list(dir, ARCHIVE_VOLUMES, ARCHIVE_SEALED, names, n,
-	    err);
+	return volumes_list(
+	    dir, ARCHIVE_VOLUMES, ARCHIVE_SEALED, names, n, err);
 }
 
 bool
-archive_volume_digest(const char *dir, const char *volume, uint8_t sha256[32],
-    struct err *err)
+archive_volume_digest(
+    const char *dir, const char *volume, uint8_t sha256[32], struct err *err)
 {
 	if (!volume_name_ok(volume))
 		return err_set(err, ERR_RUN, ERR_USAGE,

@@ -38,8 +38,8 @@ writer_fail(struct writer *w, struct err *err)
 				      : frames_infos(f)[n - 1].offset +
 					    frames_infos(f)[n - 1].csize;
 		if (ftruncate(w->volume->fd, (off_t)end) < 0)
-			log_add(LOG_WARN, "%s can't be cut back",
-			    w->volume->path);
+			log_add(
+			    LOG_WARN, "%s can't be cut back", w->volume->path);
 	}
 
 	return false;
@@ -204,8 +204,8 @@ deliver_one(struct writer *w, const struct item *item, struct kept *where,
 	uint32_t frame;
 	uint64_t offset;
 	frames_where(w->volume->frames, &frame, &offset);
-	receipts_push(&w->receipts, item->ticket, offset == 0 ? frame - 1 : frame,
-	    where);
+	receipts_push(
+	    &w->receipts, item->ticket, offset == 0 ? frame - 1 : frame, where);
 
 	return true;
 }
@@ -222,8 +222,8 @@ deliver(void *data, const struct item *items, size_t n, struct kept *where,
 	assert(w->box != NULL);
 	bool ok = n == 0 || need_volume(w, err);
 	for (size_t i = 0; i < n && ok; i++)
-		ok = deliver_one(w, &items[i], where == NULL ? &own : &where[i],
-		    err);
+		ok = deliver_one(
+		    w, &items[i], where == NULL ? &own : &where[i], err);
 	if (!ok)
 		err->scope = ERR_RUN;
 
@@ -260,8 +260,8 @@ sync_group(struct writer *w, struct err *err)
 		return writer_fail(w, err);
 
 	uint64_t octets = frames_unsynced(f);
-	if (octets == 0 || (octets < GROUP_OCTETS &&
-			       clock_mono_ms() - w->synced < GROUP_MS))
+	if (octets == 0 ||
+	    (octets < GROUP_OCTETS && clock_mono_ms() - w->synced < GROUP_MS))
 		return true;
 	if (!frames_sync(f, err))
 		return writer_fail(w, err);
@@ -408,8 +408,8 @@ seal(void *data, catalog_next next, void *arg, struct progress *p,
 	assert(w->receipts.count == 0);
 	if (!make_durable(w, err))
 		return false;
-	if (!seal_volume(w->volume, next, arg, &w->watch, &octets, p->sha256,
-		err))
+	if (!seal_volume(
+		w->volume, next, arg, &w->watch, &octets, p->sha256, err))
 		return writer_fail(w, err);
 	tell_sealed(w, octets, p);
 	volume_close(&w->volume);
@@ -473,8 +473,8 @@ default_threads(void)
 }
 
 bool
-archive_target_new(struct target *t, const struct archive_options *o,
-    struct err *err)
+archive_target_new(
+    struct target *t, const struct archive_options *o, struct err *err)
 {
 	if (!archive_create(o->dir, err))
 		return false;

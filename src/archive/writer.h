@@ -21,22 +21,24 @@ struct writer {
 	uint64_t uidvalidity;
 
 	struct volume *volume; /* NULL: none open */
-	char reserved[KEPT_VOLUME_NAME]; /* an empty volume that the index
-					    knows: the next one takes its name */
-	bool known;                      /* the index knows volume's name */
+	char
+	    reserved[KEPT_VOLUME_NAME]; /* an empty volume that the index
+					   knows: the next one takes its name */
+	bool known;                     /* the index knows volume's name */
 	uint32_t told;
 	int64_t synced; /* clock_mono_ms of the last group */
 	struct receipts receipts;
 	struct frame_info *sealed_frames; /* lent with the last seal */
 
-	struct archive_reader *reader; /* of other volumes; opened when needed */
+	struct archive_reader
+	    *reader; /* of other volumes; opened when needed */
 	bool failed;
 	struct err why;
 };
 
 /* target_ops.same_body */
-bool writer_same_body(void *, const struct kept *, struct content *,
-    bool *same, struct err *);
+bool writer_same_body(
+    void *, const struct kept *, struct content *, bool *same, struct err *);
 /* target_ops.prove */
 bool writer_prove(void *, const struct kept *, const uint8_t sha256[32],
     uint64_t size, struct err *);

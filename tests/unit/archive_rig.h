@@ -157,8 +157,8 @@ rig_collect(struct rig *r, bool wait, size_t room)
 	struct progress p;
 	struct err err = { 0 };
 	size_t n = room;
-	rig_must(r->target.ops->collect(r->target.data, wait, receipts, &n, &p,
-		     &err),
+	rig_must(r->target.ops->collect(
+		     r->target.data, wait, receipts, &n, &p, &err),
 	    &err);
 	if (p.volume[0] != '\0') {
 		if (p.opened) {
@@ -224,19 +224,19 @@ rig_deliver_at(struct rig *r, const char *account, const char *mailbox,
 		m->survivor = r->rows[survivor].where;
 
 	struct target_box box;
-	struct source_mailbox name = { .name = mailbox,
-		.display = mailbox,
-		.separator = '/' };
-	rig_must(r->target.ops->open(r->target.data, account, &name, 7, &box,
-		     &err),
+	struct source_mailbox name = {
+		.name = mailbox, .display = mailbox, .separator = '/'
+	};
+	rig_must(
+	    r->target.ops->open(r->target.data, account, &name, 7, &box, &err),
 	    &err);
 	struct item item = { .ticket = r->count,
 		.placement = &m->placement,
 		.content = content,
 		.claim = claim,
 		.survivor = m->survivor };
-	rig_must(r->target.ops->deliver(r->target.data, &item, 1, &m->where,
-		     &err),
+	rig_must(
+	    r->target.ops->deliver(r->target.data, &item, 1, &m->where, &err),
 	    &err);
 	memcpy(m->volume, m->where.volume, sizeof(m->volume));
 	r->count++;
@@ -257,7 +257,8 @@ rig_next(void *arg, struct catalog_row *row, bool *end, struct err *err)
 	struct rig *r = arg;
 	(void)err;
 	const char *open = r->target.ops->volume(r->target.data);
-	while (r->next < r->count && (r->rows[r->next].gone ||
+	while (r->next < r->count &&
+	       (r->rows[r->next].gone ||
 		   strcmp(r->rows[r->next].volume, open) != 0))
 		r->next++;
 	*end = r->next == r->count;
@@ -303,8 +304,8 @@ rig_seal(struct rig *r)
 	struct progress p;
 	rig_flush(r);
 	r->next = 0;
-	rig_must(r->target.ops->seal(r->target.data, rig_next, r, &p, &err),
-	    &err);
+	rig_must(
+	    r->target.ops->seal(r->target.data, rig_next, r, &p, &err), &err);
 	ck_assert(p.sealed);
 	ck_assert_uint_gt(p.frame_count, 0);
 	ck_assert_uint_eq(p.first_frame, r->frame_count);
@@ -327,8 +328,8 @@ rig_parts(const struct rig_message *m, struct message_parts *parts)
 		.body_skip = m->survivor.header_size };
 	memcpy(parts->sha256, m->where.sha256, 32);
 	memcpy(parts->volume, m->where.volume, sizeof(parts->volume));
-	memcpy(parts->body_volume, m->survivor.volume,
-	    sizeof(parts->body_volume));
+	memcpy(
+	    parts->body_volume, m->survivor.volume, sizeof(parts->body_volume));
 }
 
 /* Every message that was not lost is read through the reader and hashed. */
@@ -344,8 +345,8 @@ rig_read_all(struct rig *r)
 		if (r->rows[i].gone)
 			continue;
 		rig_parts(&r->rows[i], &parts);
-		rig_must(archive_reader_message(reader, &parts, NULL, NULL,
-			     &err),
+		rig_must(
+		    archive_reader_message(reader, &parts, NULL, NULL, &err),
 		    &err);
 		read++;
 	}

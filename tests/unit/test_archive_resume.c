@@ -37,8 +37,8 @@ resume(struct err *err)
 		.frame_count = rig.frame_count };
 	memcpy(p.volume, rig.volume, sizeof(p.volume));
 
-	return rig.target.ops->resolve(rig.target.data, 0, NULL, 0, NULL, NULL,
-	    NULL, &p, err);
+	return rig.target.ops->resolve(
+	    rig.target.data, 0, NULL, 0, NULL, NULL, NULL, &p, err);
 }
 
 /* Torn tails: octets of garbage behind what was committed; -1: the tail as
@@ -92,9 +92,9 @@ START_TEST(a_volume_shorter_than_committed_is_damaged)
 	rig_deliver(&rig, "INBOX", rig_mail("x", 30000, 1));
 	rig_flush(&rig);
 	die();
-	ck_assert_int_eq(rig_sh("truncate -s %llu %s/volumes/%s.tar.zst.part",
-			     (unsigned long long)rig.committed - 1, rig.dir,
-			     rig.volume),
+	ck_assert_int_eq(
+	    rig_sh("truncate -s %llu %s/volumes/%s.tar.zst.part",
+		(unsigned long long)rig.committed - 1, rig.dir, rig.volume),
 	    0);
 	ck_assert(!resume(&err));
 	ck_assert_int_eq(err.scope, ERR_RUN);
@@ -117,7 +117,8 @@ END_TEST
 START_TEST(a_volume_of_which_nothing_was_committed_is_made_again)
 {
 	struct err err = { 0 };
-	snprintf(rig.volume, sizeof(rig.volume), "2026-11-20T000000Z-aaaa-0001");
+	snprintf(
+	    rig.volume, sizeof(rig.volume), "2026-11-20T000000Z-aaaa-0001");
 	rig_must(resume(&err), &err);
 	ck_assert_str_eq(rig.target.ops->volume(rig.target.data), "");
 	rig_deliver(&rig, "INBOX", rig_mail("x", 30000, 1));
@@ -145,18 +146,18 @@ START_TEST(a_link_and_a_body_may_name_what_was_there_before_the_crash)
 {
 	struct err err = { 0 };
 	bool same = false;
-	rig_deliver_at(&rig, "a@x", "INBOX", 5, rig_mail("x", 30000, 1),
-	    CLAIM_WHOLE, 0);
+	rig_deliver_at(
+	    &rig, "a@x", "INBOX", 5, rig_mail("x", 30000, 1), CLAIM_WHOLE, 0);
 	rig_flush(&rig);
 	die();
 	rig_must(resume(&err), &err);
 	struct content *c = rig_mail("other", 30000, 1);
-	rig_must(rig.target.ops->same_body(rig.target.data,
-		     &rig.rows[0].where, c, &same, &err),
+	rig_must(rig.target.ops->same_body(
+		     rig.target.data, &rig.rows[0].where, c, &same, &err),
 	    &err);
 	ck_assert(same);
-	rig_deliver_at(&rig, "a@x", "Sent", 5, rig_mail("x", 30000, 1),
-	    CLAIM_LINK, 0);
+	rig_deliver_at(
+	    &rig, "a@x", "Sent", 5, rig_mail("x", 30000, 1), CLAIM_LINK, 0);
 	rig_deliver_at(&rig, "b@x", "INBOX", 6, c, CLAIM_REFERENCE, 0);
 	rig_seal(&rig);
 	rig_read_all(&rig);
@@ -182,10 +183,11 @@ START_TEST(only_orphans_are_swept)
 			     rig.dir),
 	    0);
 	rig_must(archive_sweep(rig.dir, known, rig.volume, &err), &err);
-	ck_assert_int_eq(rig_sh("cd %s/volumes && test ! -e "
-				"r-0001.tar.zst.part && test -e r-0002.tar.zst "
-				"&& test -e other.txt && test -e %s.tar.zst.part",
-			     rig.dir, rig.volume),
+	ck_assert_int_eq(
+	    rig_sh("cd %s/volumes && test ! -e "
+		   "r-0001.tar.zst.part && test -e r-0002.tar.zst "
+		   "&& test -e other.txt && test -e %s.tar.zst.part",
+		rig.dir, rig.volume),
 	    0);
 	rig_must(archive_has_volumes(rig.dir, &yes, &err), &err);
 	ck_assert(yes);
@@ -200,13 +202,13 @@ START_TEST(a_volume_renamed_before_the_crash_is_found_sealed)
 	bool sealed = true;
 	rig_deliver(&rig, "INBOX", rig_mail("x", 2 << 20, 1));
 	rig_flush(&rig);
-	rig_must(archive_find_sealed(rig.dir, rig.volume, &sealed, &p, &frames,
-		     &err),
+	rig_must(archive_find_sealed(
+		     rig.dir, rig.volume, &sealed, &p, &frames, &err),
 	    &err);
 	ck_assert(!sealed);
 	rig_seal(&rig);
-	rig_must(archive_find_sealed(rig.dir, rig.volume, &sealed, &p, &frames,
-		     &err),
+	rig_must(archive_find_sealed(
+		     rig.dir, rig.volume, &sealed, &p, &frames, &err),
 	    &err);
 	ck_assert(sealed);
 	ck_assert_mem_eq(p.sha256, rig.sha256, 32);
@@ -228,13 +230,13 @@ START_TEST(an_unfinished_volume_is_read_with_the_indexs_frames)
 	rig_parts(&rig.rows[59], &parts);
 	ck_assert(!archive_reader_message(reader, &parts, NULL, NULL, &err));
 	ck_assert_int_eq(err.code, ERR_DAMAGED);
-	rig_must(archive_reader_frames(reader, rig.volume, rig.frames,
-		     rig.frame_count, &err),
+	rig_must(archive_reader_frames(
+		     reader, rig.volume, rig.frames, rig.frame_count, &err),
 	    &err);
 	for (size_t i = 0; i < rig.count; i++) {
 		rig_parts(&rig.rows[i], &parts);
-		rig_must(archive_reader_message(reader, &parts, NULL, NULL,
-			     &err),
+		rig_must(
+		    archive_reader_message(reader, &parts, NULL, NULL, &err),
 		    &err);
 	}
 	archive_reader_close(&reader);
@@ -252,11 +254,11 @@ suite_archive_resume(void)
 	    (int)(sizeof(tails) / sizeof(tails[0])));
 	tcase_add_test(t, a_volume_shorter_than_committed_is_damaged);
 	tcase_add_test(t, a_missing_volume_is_damaged);
-	tcase_add_test(t,
-	    a_volume_of_which_nothing_was_committed_is_made_again);
+	tcase_add_test(
+	    t, a_volume_of_which_nothing_was_committed_is_made_again);
 	tcase_add_test(t, a_continued_volume_may_be_sealed_at_once);
-	tcase_add_test(t,
-	    a_link_and_a_body_may_name_what_was_there_before_the_crash);
+	tcase_add_test(
+	    t, a_link_and_a_body_may_name_what_was_there_before_the_crash);
 	tcase_add_test(t, only_orphans_are_swept);
 	tcase_add_test(t, a_volume_renamed_before_the_crash_is_found_sealed);
 	tcase_add_test(t, an_unfinished_volume_is_read_with_the_indexs_frames);

@@ -22,9 +22,9 @@ static const char *const shells[] = { "dash", "bash --posix" };
 static void
 fill_two_volumes(void)
 {
-	static const char *const boxes[] = { "INBOX", "Entw\xc3\xbcrfe/\xe2\x82\xac",
-		"it's \"quoted\" $HOME `x`", "new\nline", "back\\slash", "-n",
-		" blanks  in ", "a*?[b]" };
+	static const char *const boxes[] = { "INBOX",
+		"Entw\xc3\xbcrfe/\xe2\x82\xac", "it's \"quoted\" $HOME `x`",
+		"new\nline", "back\\slash", "-n", " blanks  in ", "a*?[b]" };
 	enum { BOXES = sizeof(boxes) / sizeof(boxes[0]) };
 	for (unsigned i = 0; i < BOXES; i++) {
 		rig_deliver_at(&rig, "alice@example.org", boxes[i], 1700000000,
@@ -64,7 +64,8 @@ compare_file(const struct rig_message *m)
 	uint8_t sha256[32];
 	buf_fmt(&path, "%s/out/", rig.root);
 	if (m->claim == CLAIM_REFERENCE) {
-		const char *inside = m->where.entry + strlen(".mailhaul/shared/");
+		const char *inside =
+		    m->where.entry + strlen(".mailhaul/shared/");
 		const char *name = strrchr(inside, '/');
 		buf_add(&path, inside, (size_t)(name - inside));
 		buf_str(&path, "/cur");
@@ -114,9 +115,8 @@ START_TEST(unpack_sh_refuses_a_folder_that_is_not_empty)
 	rig_deliver(&rig, "INBOX", rig_mail("x", 100, 1));
 	rig_seal(&rig);
 	ck_assert_int_eq(unpack("dash"), 0);
-	ck_assert_int_eq(rig_sh("cd %s && sh unpack.sh a out 2>/dev/null",
-			     rig.root),
-	    2);
+	ck_assert_int_eq(
+	    rig_sh("cd %s && sh unpack.sh a out 2>/dev/null", rig.root), 2);
 }
 END_TEST
 
@@ -154,9 +154,10 @@ START_TEST(unpack_sh_never_writes_outside)
 	rig_must(file_replace(script, python.data, python.len, &err), &err);
 	buf_free(&python);
 	free(script);
-	ck_assert_int_eq(rig_sh("cd %s && python3 evil.py && zstd -q evil.tar -o "
-				"a/volumes/zevil.tar.zst",
-			     rig.root),
+	ck_assert_int_eq(
+	    rig_sh("cd %s && python3 evil.py && zstd -q evil.tar -o "
+		   "a/volumes/zevil.tar.zst",
+		rig.root),
 	    0);
 	ck_assert_int_eq(unpack("dash"), 1);
 	ck_assert_int_eq(rig_sh("cd %s && test ! -e escaped && "
@@ -204,13 +205,12 @@ START_TEST(sealing_reads_back_and_takes_time_for_it)
 				"bs=1 seek=5000 conv=notrunc status=none",
 			     rig.dir, rig.volume),
 	    0);
-	ck_assert(!rig.target.ops->seal(rig.target.data, rig_next, &rig, &p,
-	    &err));
+	ck_assert(
+	    !rig.target.ops->seal(rig.target.data, rig_next, &rig, &p, &err));
 	ck_assert_int_eq(err.scope, ERR_RUN);
 	ck_assert_int_eq(err.code, ERR_DAMAGED);
-	ck_assert_int_eq(rig_sh("test ! -e %s/volumes/%s.tar.zst", rig.dir,
-			     rig.volume),
-	    0);
+	ck_assert_int_eq(
+	    rig_sh("test ! -e %s/volumes/%s.tar.zst", rig.dir, rig.volume), 0);
 }
 END_TEST
 

@@ -26,7 +26,8 @@ START_TEST(a_volume_is_read_by_other_tools_and_by_us)
 	rig_seal(&rig);
 	ck_assert_uint_eq(rig.opened, 1);
 	const char *dir = rig.dir, *name = rig.sealed_name;
-	ck_assert_int_eq(rig_sh("zstd -tq %s/volumes/%s.tar.zst", dir, name), 0);
+	ck_assert_int_eq(
+	    rig_sh("zstd -tq %s/volumes/%s.tar.zst", dir, name), 0);
 	ck_assert_int_eq(rig_sh("test $(tar --zstd -tf %s/volumes/%s.tar.zst"
 				" | grep -c '/cur/.') = 300",
 			     dir, name),
@@ -87,8 +88,8 @@ START_TEST(nothing_delivered_creates_nothing)
 	bool yes = true;
 	rig_must(rig.target.ops->flush(rig.target.data, &err), &err);
 	ck_assert_uint_eq(rig_collect(&rig, true, 64), 0);
-	rig_must(rig.target.ops->seal(rig.target.data, rig_next, &rig, &p,
-		     &err),
+	rig_must(
+	    rig.target.ops->seal(rig.target.data, rig_next, &rig, &p, &err),
 	    &err);
 	ck_assert_str_eq(p.volume, "");
 	ck_assert(!p.sealed);
@@ -300,8 +301,8 @@ START_TEST(strange_mailbox_names_stay_inside)
 	rig_read_all(&rig);
 	rig_verify_clean(&rig, rig.sealed_name);
 	for (size_t i = 0; i < rig.count; i++)
-		ck_assert_int_eq(strncmp(rig.rows[i].where.entry,
-				     "alice@example.org/", 18),
+		ck_assert_int_eq(
+		    strncmp(rig.rows[i].where.entry, "alice@example.org/", 18),
 		    0);
 }
 END_TEST
