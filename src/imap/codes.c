@@ -42,6 +42,7 @@ static const struct {
 	{ "CONTACTADMIN", ERR_REFUSED, false },
 	{ "NOPERM", ERR_REFUSED, false },
 	{ "NONEXISTENT", ERR_GONE, false },
+	{ "TRYCREATE", ERR_GONE, false }, /* Dovecot, to EXAMINE */
 	{ "EXPUNGEISSUED", ERR_GONE, true },
 	{ "CORRUPTION", ERR_DAMAGED, false },
 	{ "SERVERBUG", ERR_REFUSED, true },

@@ -120,7 +120,7 @@ static bool
 is_tag(const struct imap_text *tag)
 {
 	for (size_t i = 0; i < tag->len; i++)
-		if (tag->data[i] <= ' ' || tag->data[i] == 0x7f)
+		if ((unsigned char)tag->data[i] <= ' ')
 			return false;
 
 	return tag->len > 0;

@@ -183,22 +183,29 @@ probe(struct imap_source *i, bool *later, struct err *err)
 	return imap_pass_probe(&i->pass, err);
 }
 
+/* A range is asked before the one at hand is told, so that it stands before
+ * that one's bodies. */
+static bool
+ask_ahead(struct imap_source *i, struct err *err)
+{
+	return i->pausing || imap_pass_ask(&i->pass, err);
+}
+
 static bool
 announce(void *data, struct source_event *e, struct err *err)
 {
 	struct imap_source *i = data;
 	bool later;
-	*e = (struct source_event){ .kind = SOURCE_LATER };
 	if (!probe(i, &later, err))
 		return false;
 	while (!later) {
-		/* Before a range is told the next one is asked, so that it
-		 * stands before the bodies of this one. */
-		if (!i->pausing && i->pass.landed == NULL &&
-		    !imap_pass_ask(&i->pass, err))
+		if (!ask_ahead(i, err))
 			return false;
 		if (imap_pass_tell(&i->pass, e)) {
+			/* A failure is told by the next call. */
+			struct err kept_by_the_session;
 			told(i, e);
+			ask_ahead(i, &kept_by_the_session);
 			return true;
 		}
 		if (is_paused(i, err))
@@ -213,6 +220,7 @@ announce(void *data, struct source_event *e, struct err *err)
 		if (!later && !step(i, err))
 			return false;
 	}
+	*e = (struct source_event){ .kind = SOURCE_LATER };
 
 	return true;
 }

@@ -126,7 +126,8 @@ imap_window_placement(const struct imap_window *w, const struct imap_item *item,
 		*keywords =
 		    mem_grow(*keywords, *keywords_cap, sizeof(**keywords));
 	}
-	const char *at = w->arena.data + item->keywords;
+	const char *at =
+	    item->keyword_count > 0 ? w->arena.data + item->keywords : NULL;
 	for (uint32_t i = 0; i < item->keyword_count; i++) {
 		(*keywords)[i] = at;
 		at += strlen(at) + 1;

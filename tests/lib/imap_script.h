@@ -4,9 +4,10 @@
 /*
  * A server that says what a table tells it to.  A step waits for a command
  * that holds .expect and answers .reply, in which @ stands for the command's
- * tag and \1 for a NUL.  CAPABILITY, LOGIN, ID, NAMESPACE and LOGOUT are
- * answered by themselves unless the step at hand expects them.  The child
- * exits 0 if every step was reached, 3 at a command nobody expected.
+ * tag and \1 for a NUL.  "&text" waits for a line that is no command.
+ * CAPABILITY, LOGIN, ID, NAMESPACE and LOGOUT are answered by themselves unless
+ * the step at hand expects them.  The child exits 0 if every step was reached,
+ * 3 at a command nobody expected.
  */
 #include <arpa/inet.h>
 #include <check.h>
@@ -125,7 +126,9 @@ script_run(int fd, const struct script *s)
 			script_say(fd, s, (step++)->reply, tag);
 		if (!script_line(fd, line, sizeof(line)))
 			_exit(step->expect == NULL ? 0 : 5);
-		char *command = strchr(line, ' ');
+		bool more = step->expect != NULL && *step->expect == '&';
+		const char *expect = step->expect;
+		char *command = more ? NULL : strchr(line, ' ');
 		if (command != NULL && (size_t)(command - line) < sizeof(tag)) {
 			snprintf(tag, sizeof(tag), "%.*s",
 			    (int)(command - line), line);
@@ -133,7 +136,7 @@ script_run(int fd, const struct script *s)
 		} else {
 			command = line;
 		}
-		if (step->expect != NULL && strstr(command, step->expect)) {
+		if (expect != NULL && strstr(command, expect + more)) {
 			for (size_t i = 0; i < s->flood; i++)
 				script_say(fd, s, "* junk\r\n", tag);
 			script_say(fd, s, step->reply, tag);

@@ -29,9 +29,9 @@ static const struct {
 	    WIRE_TLS_NONE, -1, "", "LOGIN", 0 },
 	{ "8-bit octets in literals", NULL, NULL, NULL, "al\xc3\xa9",
 	    "p\xc3\xa4ss", NULL,
-	    { { "LOGIN {4}", "+ go\r\n" }, { "{5}", "+\r\n" },
-		{ "ss", "@ OK\r\n" }, END },
-	    WIRE_TLS_NONE, -1, "", "LOGIN", -2 },
+	    { { "LOGIN {4}", "+ go\r\n" }, { "&{5}", "+\r\n" },
+		{ "&p\xc3\xa4ss", "@ OK\r\n" }, END },
+	    WIRE_TLS_NONE, -1, "", "LOGIN", 0 },
 	{ "a literal refused", NULL, NULL, NULL, "al\xc3\xa9", "x", NULL,
 	    { { "LOGIN {4}", "@ BAD no literals\r\n" }, END }, WIRE_TLS_NONE,
 	    ERR_REFUSED, "BAD no literals", "", -2 },
@@ -165,7 +165,8 @@ START_TEST(a_login_is_tried_once_and_safely)
 		ck_assert_int_eq(err.scope, ERR_ACCOUNT);
 		ck_assert_str_eq(err.words, logins[_i].words);
 		ck_assert(err.code != ERR_LOGIN || !err.transient);
-		ck_assert_ptr_null(strstr(err.text, secret.data));
+		ck_assert(
+		    secret.len < 3 || strstr(err.text, secret.data) == NULL);
 	}
 	int code = script_end(&server);
 	ck_assert_msg(
