@@ -10,6 +10,7 @@
  * mtime = INTERNALDATE and flags in the name; a mailbox's first 26 keywords
  * are letters, named by its dovecot-keywords. All keywords, exact dates with
  * zone and true names go to DIR/mailhaul.jsonl (one object a message).
+ * Dovecot opens it as maildir:DIR:LAYOUT=fs:UTF-8:INBOX=DIR/INBOX.
  * After a failure other than of maildir_export_open only close is of use.
  */
 struct maildir_export;
