@@ -5,10 +5,12 @@
 #include <pthread.h>
 #include <signal.h>
 #include <stdlib.h>
+#include <sys/mman.h>
 #include <zstd.h>
 
-/* A buffer above this served a large message and is given back at once. */
-enum { KEEP_CAP = 3 << 19 };
+/* Pages of a buffer above this served a large message and are given back at
+ * once. */
+enum { KEEP = 3 << 19 };
 
 struct slot {
 	struct compress_frame frame;
@@ -21,6 +23,7 @@ struct slot {
  */
 struct compress {
 	int level;
+	size_t cap; /* of each buffer */
 	size_t threads, slots;
 	pthread_t *thread;
 	struct slot *ring;
@@ -51,30 +54,35 @@ new_context(int level)
 	return context;
 }
 
-static void
-drop_if_large(struct compress_frame *f)
+/*
+ * Address space for the largest frame; memory only for what is used of it.
+ * Not from malloc, which keeps what large messages made it take.
+ */
+static uint8_t *
+map_buffer(size_t cap)
 {
-	f->len = 0;
-	if (f->cap <= KEEP_CAP)
-		return;
+	void *p = mmap(NULL, cap, PROT_READ | PROT_WRITE,
+	    MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+	if (p == MAP_FAILED)
+		abort();
 
-	free(f->data);
-	*f = (struct compress_frame){ 0 };
+	return p;
+}
+
+static void
+empty_buffer(struct compress_frame *f, size_t cap)
+{
+	if (f->len > KEEP)
+		madvise(f->data + KEEP, cap - KEEP, MADV_DONTNEED);
+	f->len = 0;
 }
 
 /* Compress into the spare buffer and swap: the plain one becomes the spare. */
 static void
-squeeze(
-    ZSTD_CCtx *context, struct compress_frame *f, struct compress_frame *spare)
+squeeze(ZSTD_CCtx *context, struct compress_frame *f,
+    struct compress_frame *spare, size_t cap)
 {
-	size_t bound = ZSTD_compressBound(f->len);
-	if (spare->cap < bound) {
-		free(spare->data);
-		spare->data = mem_array(bound, 1);
-		spare->cap = bound;
-	}
-	size_t n =
-	    ZSTD_compress2(context, spare->data, spare->cap, f->data, f->len);
+	size_t n = ZSTD_compress2(context, spare->data, cap, f->data, f->len);
 	if (ZSTD_isError(n))
 		abort();
 
@@ -83,7 +91,7 @@ squeeze(
 	f->plain = plain.len;
 	f->len = n;
 	*spare = plain;
-	drop_if_large(spare);
+	empty_buffer(spare, cap);
 }
 
 static void *
@@ -91,7 +99,7 @@ worker(void *arg)
 {
 	struct compress *c = arg;
 	ZSTD_CCtx *context = new_context(c->level);
-	struct compress_frame spare = { 0 };
+	struct compress_frame spare = { .data = map_buffer(c->cap) };
 
 	must(pthread_mutex_lock(&c->lock));
 	for (;;) {
@@ -101,13 +109,13 @@ worker(void *arg)
 			break;
 		struct slot *slot = &c->ring[c->taken++ % c->slots];
 		must(pthread_mutex_unlock(&c->lock));
-		squeeze(context, &slot->frame, &spare);
+		squeeze(context, &slot->frame, &spare, c->cap);
 		must(pthread_mutex_lock(&c->lock));
 		slot->done = true;
 		must(pthread_cond_signal(&c->ready));
 	}
 	must(pthread_mutex_unlock(&c->lock));
-	free(spare.data);
+	munmap(spare.data, c->cap);
 	ZSTD_freeCCtx(context);
 
 	return NULL;
@@ -126,15 +134,18 @@ start_threads(struct compress *c)
 }
 
 struct compress *
-compress_new(int threads, int level)
+compress_new(int threads, int level, size_t largest)
 {
 	struct compress *c = mem_new(sizeof(*c));
 	c->level = level;
+	c->cap = (ZSTD_compressBound(largest) + 0xffff) & ~(size_t)0xffff;
 	c->threads = (size_t)threads;
 	/* One is being filled, one may wait while all threads work. */
 	c->slots = c->threads + 2;
 	c->thread = mem_array(c->threads, sizeof(*c->thread));
 	c->ring = mem_array(c->slots, sizeof(*c->ring));
+	for (size_t i = 0; i < c->slots; i++)
+		c->ring[i].frame.data = map_buffer(c->cap);
 	must(pthread_mutex_init(&c->lock, NULL));
 	must(pthread_cond_init(&c->work, NULL));
 	must(pthread_cond_init(&c->ready, NULL));
@@ -158,7 +169,7 @@ compress_free(struct compress **cp)
 	for (size_t i = 0; i < c->threads; i++)
 		must(pthread_join(c->thread[i], NULL));
 	for (size_t i = 0; i < c->slots; i++)
-		free(c->ring[i].frame.data);
+		munmap(c->ring[i].frame.data, c->cap);
 	pthread_cond_destroy(&c->ready);
 	pthread_cond_destroy(&c->work);
 	pthread_mutex_destroy(&c->lock);
@@ -214,7 +225,7 @@ compress_oldest(struct compress *c, bool wait)
 void
 compress_release(struct compress *c)
 {
-	drop_if_large(&c->ring[c->released % c->slots].frame);
+	empty_buffer(&c->ring[c->released % c->slots].frame, c->cap);
 	must(pthread_mutex_lock(&c->lock));
 	c->released++;
 	must(pthread_mutex_unlock(&c->lock));

@@ -10,17 +10,18 @@
  * checksum in each), a ring of slots between them and one owner thread. The
  * owner fills a slot, submits it, and takes results back in the order of
  * submission. Nothing is allocated beyond the ring's slots and one spare
- * buffer per thread; large buffers are freed as soon as they are empty.
+ * buffer per thread, and a slot takes memory only for what is in it.
  */
 struct compress;
 
 struct compress_frame {
-	uint8_t *data; /* owned by the ring */
-	size_t len, cap;
+	uint8_t *data; /* owned by the ring; room for the largest frame */
+	size_t len;
 	size_t plain; /* octets before compression */
 };
 
-struct compress *compress_new(int threads, int level);
+/* largest: plain octets of a frame at most. */
+struct compress *compress_new(int threads, int level, size_t largest);
 /* Ends the threads; what is in the ring is lost. */
 void compress_free(struct compress **);
 

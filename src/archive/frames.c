@@ -12,9 +12,6 @@
 #include <string.h>
 #include <unistd.h>
 
-/* Room for a frame that is cut soon after FRAME_CUT, without growing. */
-enum { FIRST_CAP = FRAME_CUT + (FRAME_CUT >> 2) };
-
 /*
  * Frames are numbered from 0: [0, durable) are durable and end at an entry
  * boundary; [0, written) are in the file; [0, cut) are closed; number cut is
@@ -41,7 +38,7 @@ frames_new(const struct frames_options *options)
 {
 	struct frames *f = mem_new(sizeof(*f));
 	f->set = *options;
-	f->pool = compress_new(options->threads, options->level);
+	f->pool = compress_new(options->threads, options->level, FRAME_MAX);
 
 	return f;
 }
@@ -160,38 +157,16 @@ cut(struct frames *f, bool ends_entry)
 	compress_submit(f->pool);
 }
 
-/* A frame to fill, with room for at least one octet. */
-static bool
-make_frame_room(struct frames *f, size_t want, struct err *err)
-{
-	if (compress_is_full(f->pool) && !write_oldest(f, err))
-		return false;
-
-	struct compress_frame *c = compress_filling(f->pool);
-	if (c->cap > c->len && (c->cap >= c->len + want || c->cap >= FRAME_MAX))
-		return true;
-
-	size_t cap = c->cap < FIRST_CAP ? FIRST_CAP : FRAME_MAX;
-	if (cap < c->len + want)
-		cap = FRAME_MAX;
-	c->data = mem_grow(c->data, cap, 1);
-	c->cap = cap;
-
-	return true;
-}
-
 bool
 frames_add(struct frames *f, const void *data, size_t n, struct err *err)
 {
 	const uint8_t *p = data;
 	while (n > 0) {
-		if (!make_frame_room(f, n, err))
+		if (compress_is_full(f->pool) && !write_oldest(f, err))
 			return false;
 		struct compress_frame *c = compress_filling(f->pool);
 		size_t room = FRAME_MAX - c->len;
 		size_t part = n < room ? n : room;
-		if (part > c->cap - c->len)
-			part = c->cap - c->len;
 		memcpy(c->data + c->len, p, part);
 		c->len += part;
 		p += part;
