@@ -62,7 +62,7 @@ is_empty(const char *dir, bool *empty, struct err *err)
 static bool
 open_root(struct maildir_export *e, struct err *err)
 {
-	bool empty;
+	bool empty = false;
 
 	if (!file_make_dir(e->dir, err) || !is_empty(e->dir, &empty, err))
 		return false;

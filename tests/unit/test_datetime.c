@@ -110,7 +110,9 @@ START_TEST(the_calendar_is_that_of_the_system)
 		    "%04d-%02d-%02dT%02d:%02d:%02d+00:00", tm.tm_year + 1900,
 		    tm.tm_mon + 1, tm.tm_mday, tm.tm_hour, tm.tm_min,
 		    tm.tm_sec);
-		ck_assert_str_eq(datetime_rfc3339(text, t, 0), want);
+		/* A call for each assertion would cost more than the work. */
+		if (strcmp(datetime_rfc3339(text, t, 0), want) != 0)
+			ck_abort_msg("%s is not %s", text, want);
 		rounds++;
 	}
 	ck_assert_int_gt(rounds, 200000);
