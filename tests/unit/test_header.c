@@ -188,8 +188,8 @@ END_TEST
 
 static const char *const patterns[] = { "=?", "=?a?q?",
 	"=?koi8-r?q?\?= ", "=?koi8-r?q?\?= =?koi8-u?q?\?= ", "=?utf-8?b?", "(",
-	"\xff", "\r\n ", "=?euc-jp?q?=ff?=", "=?x?q?\?= ", "=?utf-7?q?+?= ", "=",
-	"?=" };
+	"\xff", "\r\n ",
+	"=?euc-jp?q?=ff?=", "=?x?q?\?= ", "=?utf-7?q?+?= ", "=", "?=" };
 
 /* Would not come to an end in time if it cost more than its length. */
 START_TEST(hostile_fields_cost_no_more_than_their_length)
