@@ -502,7 +502,7 @@ static bool
 fetch_row(
     struct index_rows *rows, const struct key *key, bool *met, struct err *err)
 {
-	struct place place;
+	struct place place = { 0 };
 	*met = false;
 	if (!enter_box(rows, key->mailbox, err))
 		return false;
@@ -526,7 +526,7 @@ bool
 index_rows_next(
     struct index_rows *rows, struct index_row *out, bool *end, struct err *err)
 {
-	struct key key;
+	struct key key = { 0 };
 	bool met = false;
 	*end = rows->ended;
 	while (!met && !*end) {
