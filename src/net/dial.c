@@ -43,7 +43,7 @@ static const struct {
 	    "A local firewall or sandbox forbids this connection." },
 };
 
-static bool
+static void
 refuse_name(const struct peer *p, const char *host, int code, struct err *err)
 {
 	const char *why =
@@ -57,7 +57,7 @@ refuse_name(const struct peer *p, const char *host, int code, struct err *err)
 		    "cannot look up the %s %s: %s: %s", p->side, p->name, host,
 		    why);
 
-	return err_hint(err,
+	err_hint(err,
 	    "Check the spelling of the host name and this machine's DNS. "
 	    "--%s-connect ADDRESS dials an address and still verifies the "
 	    "name.",
@@ -79,7 +79,11 @@ resolve(struct addrinfo **list, const struct wire_options *o,
 	};
 	int code = getaddrinfo(host, service, &want, list);
 
-	return code == 0 || refuse_name(p, host, code, err);
+	if (code == 0)
+		return true;
+	refuse_name(p, host, code, err);
+
+	return false;
 }
 
 /* 0, ECANCELED after a stop, or what connect came to. */

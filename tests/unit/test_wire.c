@@ -687,6 +687,29 @@ START_TEST(the_guard_stops_octets_before_they_are_handed_over)
 }
 END_TEST
 
+static void
+send_deep_line(int fd, uint32_t arg)
+{
+	(void)arg;
+	send_all(fd, "((((((((((((((((((((", 20);
+	wait_for_hang_up(fd);
+}
+
+START_TEST(octets_put_back_are_not_counted_twice)
+{
+	struct wire *w = dial_plain(serve(send_deep_line, 0), 10000);
+	char out[20];
+	struct err err;
+	wire_guard(w, true);
+	for (size_t i = 0; i < sizeof(out); i++)
+		ck_assert_uint_eq(wire_read(w, out + i, 1, &err), 1);
+	ck_assert(wire_unread(w, out, sizeof(out), &err));
+	for (size_t i = 0; i < sizeof(out); i++)
+		ck_assert_uint_eq(wire_read(w, out + i, 1, &err), 1);
+	wire_close(&w);
+}
+END_TEST
+
 START_TEST(without_the_guard_the_same_octets_pass)
 {
 	struct wire *w = dial_plain(serve(send_badcharset, 0), 10000);
@@ -946,6 +969,7 @@ add_control(TCase *tc)
 	tcase_add_test(tc, a_poisoned_wire_refuses_everything_at_once);
 	tcase_add_loop_test(
 	    tc, the_guard_stops_octets_before_they_are_handed_over, 0, WAYS);
+	tcase_add_test(tc, octets_put_back_are_not_counted_twice);
 	tcase_add_test(tc, without_the_guard_the_same_octets_pass);
 	tcase_add_test(tc, each_guard_call_starts_a_new_count);
 	tcase_add_test(tc, libetpan_speaks_over_a_wire_and_leaves_it_open);
