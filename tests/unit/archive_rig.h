@@ -53,7 +53,7 @@ struct rig {
 	uint8_t sha256[32];
 };
 
-static inline int
+__attribute__((format(printf, 1, 2))) static inline int
 rig_sh(const char *fmt, ...)
 {
 	va_list ap;
