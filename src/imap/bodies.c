@@ -450,8 +450,7 @@ group_refused(struct imap_bodies *b, const struct imap_group *g,
 	}
 	struct imap_group *rest = imap_group_unanswered(g);
 	rest->stage = IMAP_STAGE_CHECK;
-	imap_codes_refused(&rest->why, ERR_MESSAGE, r, "the message");
-	rest->why.scope = ERR_MESSAGE;
+	imap_codes_refused_for_good(&rest->why, ERR_MESSAGE, r, "the message");
 	ask_again(b, rest);
 }
 

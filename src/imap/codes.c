@@ -134,6 +134,14 @@ imap_codes_refused(struct err *err, enum err_scope scope,
 	int64_t until;
 	if (imap_codes_throttle(r, &until))
 		return imap_codes_pause(err, scope, r, until);
+
+	return imap_codes_refused_for_good(err, scope, r, what);
+}
+
+bool
+imap_codes_refused_for_good(struct err *err, enum err_scope scope,
+    const struct imap_reply *r, const char *what)
+{
 	enum err_code code = ERR_REFUSED;
 	bool transient = false;
 	for (size_t i = 0; i < sizeof(refusals) / sizeof(refusals[0]); i++)

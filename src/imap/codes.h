@@ -21,6 +21,9 @@ bool imap_codes_refused(
     struct err *, enum err_scope, const struct imap_reply *, const char *what);
 /* "* BYE" or a tagged reply to a login: ERR_ACCOUNT. Returns false. */
 bool imap_codes_bye(struct err *, const struct imap_reply *, const char *where);
+/* The same, but a pause was granted often enough: just refused. */
+bool imap_codes_refused_for_good(
+    struct err *, enum err_scope, const struct imap_reply *, const char *what);
 /* What mailimap_authenticate returned, where the wire is not to blame. */
 bool imap_codes_etpan(struct err *, int code, const char *what);
 

@@ -241,7 +241,7 @@ range_refused(struct imap_pass *p, struct imap_window *w,
     const struct imap_reply *r, struct err *err)
 {
 	if (w->lo < w->hi && ++p->refusals > IMAP_PASS_REFUSALS)
-		return imap_codes_refused(
+		return imap_codes_refused_for_good(
 		    err, ERR_MAILBOX, r, "listing the mailbox's messages");
 	log_add(LOG_DEBUG, "messages %u to %u: the server says %.*s", w->lo,
 	    w->hi, (int)(r->words.len < 200 ? r->words.len : 200),
@@ -252,7 +252,8 @@ range_refused(struct imap_pass *p, struct imap_window *w,
 	}
 	w->refused = true;
 	w->count = 0;
-	imap_codes_refused(&w->refusal, ERR_MESSAGE, r, "listing the message");
+	imap_codes_refused_for_good(
+	    &w->refusal, ERR_MESSAGE, r, "listing the message");
 	p->landed = w;
 	p->flying = NULL;
 
@@ -268,10 +269,12 @@ imap_pass_done(struct imap_pass *p, const struct imap_reply *r, int64_t *pause,
 	if (r->status == IMAP_OK) {
 		imap_window_finish(w);
 		adapt_width(p, w->count);
-		p->refusals = 0;
+		p->refusals = p->pauses = 0;
 		p->landed = w;
 		p->flying = NULL;
-	} else if (imap_codes_throttle(r, pause)) {
+	} else if (p->pauses < IMAP_PASS_PATIENCE &&
+		   imap_codes_throttle(r, pause)) {
+		p->pauses++;
 		p->again[p->again_count++] =
 		    (struct imap_range){ w->lo, w->hi };
 	} else {

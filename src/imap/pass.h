@@ -14,6 +14,7 @@ enum {
 	IMAP_PASS_STEP = 1000,
 	IMAP_PASS_SET_MAX = 900,     /* octets of the edges' set (Exchange) */
 	IMAP_PASS_WIDTH_MAX = 65536, /* UIDs, where no edges are known */
+	IMAP_PASS_PATIENCE = 5,      /* pauses one after the other */
 	IMAP_PASS_RECALL = 500,      /* okeys a command */
 	IMAP_PASS_REFUSALS = 256     /* of ranges, one after the other */
 };
@@ -40,7 +41,7 @@ struct imap_pass {
 	struct imap_window *current; /* being told; NULL: none */
 	struct imap_window *flying;  /* asked, not answered; NULL: none */
 	struct imap_window *landed;  /* answered, to be told next */
-	unsigned refusals;
+	unsigned refusals, pauses;   /* one after the other */
 	uint64_t seen, bad, highest;
 	const char **keywords;
 	size_t keywords_cap;

@@ -164,8 +164,7 @@ unexpected(struct imap_session *s, const struct imap_reply *r, struct err *err)
 		err_words(err, s->frame.text.data, s->frame.text.len);
 		return true;
 	}
-	if (r->kind == IMAP_STATUS && r->status == IMAP_BYE &&
-	    s->phase != IMAP_LEAVING) {
+	if (r->kind == IMAP_STATUS && r->status == IMAP_BYE) {
 		imap_codes_bye(err, r, s->where);
 		return true;
 	}
@@ -490,25 +489,32 @@ imap_session_new(
 
 /* --- end --------------------------------------------------------------- */
 
-/* Two seconds at most: a server that does not say good-bye is left. */
+/*
+ * Two seconds at most: a server that does not say good-bye is left.  Nothing
+ * is parsed; the tag, or the end of the connection, is all that matters.
+ */
 static void
 log_out(struct imap_session *s)
 {
-	struct imap_reply r;
 	struct err err;
-	s->phase = IMAP_LEAVING;
-	unsigned tag = imap_session_send(s, "LOGOUT", 6, &err);
+	char tag[32];
+	const char *data;
+	size_t len, min = 1;
+	unsigned number = imap_session_send(s, "LOGOUT", 6, &err);
+	int n = snprintf(tag, sizeof(tag), "%s%u ", s->tag_head, number);
 	int64_t until = clock_mono_ms() + 2000;
-	while (tag != 0 && clock_mono_ms() < until) {
+	while (
+	    number != 0 && min < WIRE_READ_AHEAD && clock_mono_ms() < until) {
 		if (!wire_ready(s->wire)) {
 			nanosleep(
 			    &(struct timespec){ .tv_nsec = 5000000 }, NULL);
 			continue;
 		}
-		if (!imap_session_read(s, &r, &err) ||
-		    (r.kind == IMAP_TAGGED &&
-			imap_session_tag(s, &r.tag) == tag))
+		if (!wire_peek(s->wire, 1, &data, &len, &err) ||
+		    memmem(data, len, tag, (size_t)n) != NULL)
 			return;
+		wire_take(s->wire, len);
+		min += len;
 	}
 }
 

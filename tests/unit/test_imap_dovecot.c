@@ -381,7 +381,7 @@ START_TEST(a_delta_begins_at_its_uid_and_leaves_may_come_any_time)
 	    p->seen, 2000 - (MESSAGES / EVERY_GONE - 1000 / EVERY_GONE));
 	ck_assert(!p->s.ops->open(p->s.data, "None", NULL, &opened, &err));
 	ck_assert_int_eq(err.scope, ERR_MAILBOX);
-	ck_assert_int_eq(err.code, ERR_GONE);
+	ck_assert_int_eq(err.code, ERR_REFUSED);
 	ck_assert(p->s.ops->open(p->s.data, "INBOX", NULL, &opened, &err));
 	ck_assert(p->s.ops->announce(p->s.data, &p->end, &err));
 	ck_assert_int_eq(p->end.kind, SOURCE_END);
