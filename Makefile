@@ -23,11 +23,11 @@ LDLIBS  += -letpan $(shell pkg-config --libs $(PKGS)) -lpthread
 ifeq ($(KIND),release)
 OPT = -O2 -D_FORTIFY_SOURCE=2
 else ifeq ($(KIND),check)
-OPT = -O1 -D_FORTIFY_SOURCE=2 -DMAILHAUL_CRASH_POINTS
+OPT = -O2 -D_FORTIFY_SOURCE=2 -DMAILHAUL_CRASH_POINTS
 else ifeq ($(KIND),asan)
-OPT = -O1 -fno-omit-frame-pointer -fsanitize=address,undefined -fno-sanitize-recover=all -DMAILHAUL_CRASH_POINTS
+OPT = -O1 -fno-omit-frame-pointer -fsanitize=address,undefined -fno-sanitize-recover=all -DMAILHAUL_CRASH_POINTS -Wno-maybe-uninitialized
 else ifeq ($(KIND),tsan)
-OPT = -O1 -fno-omit-frame-pointer -fsanitize=thread -DMAILHAUL_CRASH_POINTS
+OPT = -O1 -fno-omit-frame-pointer -fsanitize=thread -DMAILHAUL_CRASH_POINTS -Wno-maybe-uninitialized
 else ifeq ($(KIND),fuzz)
 CC  = clang
 OPT = -O1 -fno-omit-frame-pointer -fsanitize=fuzzer-no-link,address,undefined -fno-sanitize-recover=undefined

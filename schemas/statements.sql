@@ -22,13 +22,12 @@ PRAGMA foreign_keys = ON;
 PRAGMA trusted_schema = OFF;
 -- name: pragma_cell_size_check
 PRAGMA cell_size_check = ON;
--- name: application_id
-PRAGMA application_id;
--- name: user_version
-PRAGMA user_version;
--- name: schema_objects
--- scan: the schema's own table, once per open of a file without a version
-SELECT count(*) FROM sqlite_schema;
+-- One statement, so that all three are of one moment: another process may be
+-- making the schema.
+-- name: whose
+-- scan: the schema's own table, once per open
+SELECT a.application_id, v.user_version, (SELECT count(*) FROM sqlite_schema)
+FROM pragma_application_id a, pragma_user_version v;
 -- name: begin
 BEGIN IMMEDIATE;
 -- name: commit

@@ -203,7 +203,7 @@ struct index_rows;
 /* Rows ordered by account, mailbox, UID; with volume set: by frame, offset. */
 bool index_rows_open(struct index *, struct index_rows **,
     const struct index_query *, struct err *);
-/* A catalog_next over arg = struct index_rows *. */
+/* A catalog_next over arg = struct index_rows *: false at the end too. */
 bool index_rows_catalog(
     void *index_rows, struct catalog_row *, bool *end, struct err *);
 bool index_rows_next(

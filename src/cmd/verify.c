@@ -241,10 +241,10 @@ check_sealed(struct verifying *v, size_t i, struct err *err)
 		return false;
 	v->sums.volumes++;
 	v->sums.frames += sums.frames;
-	v->sums.entries += sums.entries;
+	v->sums.catalog_rows += sums.catalog_rows;
 	v->sums.octets += sums.octets;
 	atomic_fetch_add(&v->meter.fetched_octets, sums.octets);
-	atomic_fetch_add(&v->meter.listed, sums.entries);
+	atomic_fetch_add(&v->meter.listed, sums.catalog_rows);
 
 	return !whole || sums.findings > 0 ||
 	       compare_rows(v, volume, sums.catalog_rows, err);
@@ -370,7 +370,8 @@ finish(struct verifying *v)
 	    : v->findings > 0 ? "DAMAGED"
 			      : "verified",
 	    v->sums.volumes, v->sums.volumes == 1 ? "" : "s",
-	    text_count(entries, sizeof(entries), v->sums.entries + v->messages),
+	    text_count(
+		entries, sizeof(entries), v->sums.catalog_rows + v->messages),
 	    text_size(octets, sizeof(octets), v->sums.octets), v->findings,
 	    v->findings == 1 ? "" : "s",
 	    v->o->quick ? " (quick: no message was read)" : "");
@@ -379,7 +380,8 @@ finish(struct verifying *v)
 		json_object_set_new(
 		    row, "volumes", json_integer((json_int_t)v->sums.volumes));
 		json_object_set_new(row, "messages",
-		    json_integer((json_int_t)(v->sums.entries + v->messages)));
+		    json_integer(
+			(json_int_t)(v->sums.catalog_rows + v->messages)));
 		json_object_set_new(
 		    row, "octets", json_integer((json_int_t)v->sums.octets));
 		json_object_set_new(

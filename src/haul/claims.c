@@ -108,7 +108,10 @@ same_content_pending(struct claims *c, const struct belt *b,
 		if (memcmp(p->where.sha256, sha256, 32) != 0)
 			continue;
 		if (p->belt->placement.p.idate == b->placement.p.idate) {
-			held_get(&p->where, survivor);
+			/* Always to the whole entry, never link to link. */
+			held_get(
+			    p->claim == CLAIM_LINK ? &p->survivor : &p->where,
+			    survivor);
 			*claim = CLAIM_LINK;
 			return true;
 		}

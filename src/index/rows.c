@@ -550,8 +550,7 @@ index_rows_catalog(
 	struct index_row out;
 	if (!index_rows_next(index_rows, &out, end, err))
 		return false;
-	if (!*end)
-		*row = out.row;
+	*row = out.row;
 
-	return true;
+	return !*end;
 }
