@@ -1,5 +1,6 @@
 #include "net/dial.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <netdb.h>
@@ -177,6 +178,7 @@ connect_any(int *fd, const struct addrinfo *list, int timeout_ms,
 	for (const struct addrinfo *a = list; a != NULL; a = a->ai_next)
 		left++;
 
+	assert(list != NULL); /* a name without addresses is an error */
 	const struct addrinfo *blamed = list;
 	int64_t end = clock_mono_ms() + timeout_ms;
 	for (const struct addrinfo *a = list; a != NULL; a = a->ai_next) {
