@@ -227,11 +227,15 @@ newer(struct index *ix, int64_t version, struct err *err)
 static bool
 read_version(struct index *ix, int64_t *version, struct err *err)
 {
-	int64_t id = 0, objects = 0;
-	if (!sql_simple(ix, SQL_APPLICATION_ID, &id, err) ||
-	    !sql_simple(ix, SQL_USER_VERSION, version, err) ||
-	    !sql_simple(ix, SQL_SCHEMA_OBJECTS, &objects, err))
+	struct sql q;
+	bool row;
+	if (!sql_open(ix, SQL_WHOSE, &q, err) || !sql_step(&q, &row, err))
 		return false;
+	assert(row);
+	int64_t id = sql_get_int(&q);
+	*version = sql_get_int(&q);
+	int64_t objects = sql_get_int(&q);
+	sql_close(&q);
 	if (id == 0 && *version == 0 && objects == 0)
 		return true;
 	if (id != APPLICATION_ID || *version < 1)
