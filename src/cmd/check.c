@@ -14,6 +14,8 @@
 #include "rows.h"
 #include "screen.h"
 
+enum { LINE_WIDTH = 78 };
+
 struct box {
 	char *name, *display;
 	uint32_t attributes;
@@ -24,11 +26,27 @@ struct checking {
 	struct source_port port;
 	struct source source;
 	struct box *boxes; /* owned */
-	size_t n;
+	size_t n, asked;
 	uint64_t messages, octets;
 	bool sizes_known;
 	size_t failed;
 };
+
+/* Words filled into lines of the screen's usual width. */
+static void
+print_words(const char *label, const char *words)
+{
+	int column = printf("  %s", label);
+	while (*words != '\0') {
+		int n = (int)strcspn(words, " ");
+		if (column + 1 + n > LINE_WIDTH)
+			column = printf("\n   ") - 1;
+		column += printf(" %.*s", n, words);
+		words += n;
+		words += strspn(words, " ");
+	}
+	printf("\n");
+}
 
 static void
 print_facts(const struct checking *c)
@@ -52,7 +70,7 @@ print_facts(const struct checking *c)
 	    c->port.secret.origin);
 	if (facts->server_id[0] != '\0')
 		printf("  server: %s\n", facts->server_id);
-	printf("  capabilities: %s\n", facts->capabilities);
+	print_words("capabilities:", facts->capabilities);
 }
 
 static bool
@@ -115,6 +133,7 @@ ask_box(struct checking *c, const struct box *box, struct err *err)
 		    err->words[0] == '\0' ? "" : "; server: ", err->words);
 		return true;
 	}
+	c->asked++;
 	c->messages += opened.messages;
 	if (size == UINT64_MAX)
 		c->sizes_known = false;
@@ -135,10 +154,23 @@ print_totals(struct checking *c)
 	printf("%12s %11s  %zu mailboxes\n",
 	    text_count(count, sizeof(count), c->messages),
 	    c->sizes_known ? text_size(octets, sizeof(octets), c->octets) : "-",
-	    c->n);
+	    c->asked);
 	if (imap_source_quota(&c->source, &u, &l))
 		printf("quota: %s of %s\n", text_size(used, sizeof(used), u),
 		    text_size(limit, sizeof(limit), l));
+}
+
+/* INBOX first, then by name: servers list in any order. */
+static int
+by_name(const void *a, const void *b)
+{
+	const struct box *x = a, *y = b;
+	bool inbox_x = strcmp(x->display, "INBOX") == 0;
+	bool inbox_y = strcmp(y->display, "INBOX") == 0;
+	if (inbox_x != inbox_y)
+		return inbox_x ? -1 : 1;
+
+	return strcmp(x->display, y->display);
 }
 
 static bool
@@ -151,6 +183,8 @@ check_server(struct checking *c, struct err *err)
 		print_facts(c);
 	if (!c->source.ops->list(c->source.data, add_box, c, err))
 		return false;
+	if (c->n > 0)
+		qsort(c->boxes, c->n, sizeof(*c->boxes), by_name);
 	c->sizes_known = true;
 	for (size_t i = 0; i < c->n; i++)
 		if (!ask_box(c, &c->boxes[i], err))

@@ -23,7 +23,7 @@ static const struct {
 	{ OUTCOME_UNREADABLE, "unreadable", NULL,
 	    "listed, but the source can't give it" },
 	{ OUTCOME_UNKNOWN, "unknown", NULL,
-	    "counted by the server, but not listed" },
+	    "not reached, or counted but not listed" },
 };
 
 enum { OUTCOMES = sizeof(outcomes) / sizeof(outcomes[0]) };

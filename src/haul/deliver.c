@@ -39,6 +39,7 @@ struct deliver {
 	uint64_t settling;
 	struct index_counts box_counts; /* its sums so far */
 	struct index_counts unsaved;    /* of them, not yet in the index */
+	struct index_counts durable;    /* the sums as last committed */
 	char *settling_name;            /* owned */
 };
 
@@ -155,14 +156,20 @@ save_counts(struct deliver *d, struct err *err)
 	    d->index, d->o->run, d->o->job, d->settling, &add, err);
 }
 
-static bool
-balances(const struct index_counts *c)
+static uint64_t
+sum_of(const struct index_counts *c)
 {
 	uint64_t sum = c->already;
 	for (int i = 0; i < OUTCOME_COUNT; i++)
 		sum += c->by[i];
 
-	return sum == c->inventory;
+	return sum;
+}
+
+static bool
+balances(const struct index_counts *c)
+{
+	return sum_of(c) == c->inventory;
 }
 
 static void
@@ -174,12 +181,26 @@ add_counts(struct index_counts *sum, const struct index_counts *c)
 		sum->by[i] += c->by[i];
 }
 
+/* What a mailbox that was not seen to its end leaves over: nobody can say what
+ * became of it, and the next run looks at all of it. */
+static void
+name_the_rest(struct deliver *d)
+{
+	uint64_t sum = sum_of(&d->box_counts);
+	if (sum >= d->box_counts.inventory)
+		return;
+	uint64_t rest = d->box_counts.inventory - sum;
+	d->box_counts.by[OUTCOME_UNKNOWN] += rest;
+	d->unsaved.by[OUTCOME_UNKNOWN] += rest;
+}
+
 /* The mailbox in hand ends here, whether it was seen to its end or not. */
 static bool
 leave_box(struct deliver *d, struct err *err)
 {
 	if (d->settling == 0)
 		return true;
+	name_the_rest(d);
 	if (!save_counts(d, err))
 		return false;
 	if (!balances(&d->box_counts))
@@ -361,6 +382,8 @@ settle(struct deliver *d, bool wait, bool force, struct err *err)
 	}
 	bool ok = index_commit(d->index, err);
 	crash_point("haul: settled");
+	if (ok)
+		d->durable = d->box_counts;
 
 	return ok;
 }
@@ -506,12 +529,26 @@ until_end(struct deliver *d, struct queue *q, struct err *err)
 	return flush(d, err);
 }
 
+/* The run's sums hold only what is durable; the rest was not reached. */
+static void
+leave_undone(struct deliver *d)
+{
+	if (d->settling == 0)
+		return;
+	d->box_counts = d->durable;
+	name_the_rest(d);
+	add_counts(&d->result->counts, &d->box_counts);
+	d->result->mailboxes++;
+}
+
 bool
 deliver_run(struct deliver *d, struct queue *q, struct err *err)
 {
 	bool ok = until_end(d, q, err);
-	if (!ok)
+	if (!ok) {
 		queue_cancel(q);
+		leave_undone(d);
+	}
 
 	return ok;
 }
