@@ -39,7 +39,8 @@ struct deliver {
 	uint64_t settling;
 	struct index_counts box_counts; /* its sums so far */
 	struct index_counts unsaved;    /* of them, not yet in the index */
-	struct index_counts durable;    /* the sums as last committed */
+	struct index_counts durable;    /* the sums as last committed … */
+	uint64_t durable_of;            /* … of this mailbox */
 	char *settling_name;            /* owned */
 };
 
@@ -382,8 +383,10 @@ settle(struct deliver *d, bool wait, bool force, struct err *err)
 	}
 	bool ok = index_commit(d->index, err);
 	crash_point("haul: settled");
-	if (ok)
+	if (ok) {
 		d->durable = d->box_counts;
+		d->durable_of = d->settling;
+	}
 
 	return ok;
 }
@@ -535,7 +538,8 @@ leave_undone(struct deliver *d)
 {
 	if (d->settling == 0)
 		return;
-	d->box_counts = d->durable;
+	struct index_counts none = { .inventory = d->box_counts.inventory };
+	d->box_counts = d->durable_of == d->settling ? d->durable : none;
 	name_the_rest(d);
 	add_counts(&d->result->counts, &d->box_counts);
 	d->result->mailboxes++;
