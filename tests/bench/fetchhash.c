@@ -6,8 +6,8 @@
  *   fetchhash [--ca-file FILE] HOST PORT USER PASSWORD_FILE
  *
  * With a CA: TLS, verified; without: plaintext.  Standard error gets one line:
- * messages M octets O seconds S hash H, where H is all hashes in one, in
- * whatever order they came.
+ * messages M octets O seconds S hash H, where H is all hashes XORed into
+ * one, in whatever order they came.
  */
 #include <inttypes.h>
 #include <stdio.h>
@@ -189,7 +189,7 @@ main(int argc, char **argv)
 	fprintf(stderr,
 	    "messages %" PRIu64 " octets %" PRIu64 " seconds %.4f hash ",
 	    r.messages, r.octets, now() - start);
-	for (size_t i = 0; i < 8; i++)
+	for (size_t i = 0; i < sizeof(r.hash); i++)
 		fprintf(stderr, "%02x", r.hash[i]);
 	fputc('\n', stderr);
 

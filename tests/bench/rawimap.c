@@ -5,16 +5,18 @@
  * of the grammar to tell literals from lines.  Its TLS verifies nothing: it
  * talks to a private server on this machine.
  *
- *   rawimap [--tls] [--write | --status] HOST PORT USER PASSWORD_FILE
+ *   rawimap [--tls] [--write | --hash | --status] HOST PORT USER PASSWORD_FILE
  *
  *   --write    the octets of all messages go to standard output
+ *   --hash     SHA-256 of each message; all of them XORed into one
  *   --status   no messages: LIST, and STATUS of each mailbox
  *
  * Standard error gets one line: messages M octets O seconds S, from before
- * the connection was made until the last answer.
+ * the connection was made until the last answer; with --hash, hash H.
  */
 #include <errno.h>
 #include <netdb.h>
+#include <openssl/evp.h>
 #include <openssl/ssl.h>
 #include <stdarg.h>
 #include <stdbool.h>
@@ -35,6 +37,9 @@ struct reader {
 	size_t at, len;
 	unsigned sent; /* commands: the tag of the last one */
 	bool write;
+	EVP_MD_CTX *digest; /* NULL: no --hash */
+	EVP_MD *algorithm;  /* fetched once: not for each message */
+	unsigned char hash[32];
 	uint64_t messages, octets;
 	uint32_t exists, uidnext; /* of the mailbox in hand */
 	char *boxes[MAILBOXES];   /* as LIST gave them, quotes and all */
@@ -179,20 +184,35 @@ ends_in_literal(const char *line, size_t len, uint64_t *size)
 }
 
 static void
+end_hash(struct reader *r)
+{
+	unsigned char one[EVP_MAX_MD_SIZE];
+	EVP_DigestFinal_ex(r->digest, one, NULL);
+	for (size_t i = 0; i < sizeof(r->hash); i++)
+		r->hash[i] ^= one[i];
+}
+
+static void
 take_literal(struct reader *r, uint64_t size)
 {
 	r->messages++;
 	r->octets += size;
+	if (r->digest != NULL)
+		EVP_DigestInit_ex(r->digest, r->algorithm, NULL);
 	while (size > 0) {
 		if (r->len == 0)
 			fill(r);
 		size_t n = r->len < size ? r->len : (size_t)size;
 		if (r->write)
 			write_all(STDOUT_FILENO, r->in + r->at, n);
+		if (r->digest != NULL)
+			EVP_DigestUpdate(r->digest, r->in + r->at, n);
 		r->at += n;
 		r->len -= n;
 		size -= n;
 	}
+	if (r->digest != NULL)
+		end_hash(r);
 }
 
 /* * LIST (\HasNoChildren) "/" NAME */
@@ -306,22 +326,38 @@ now(void)
 	return (double)t.tv_sec + (double)t.tv_nsec / 1e9;
 }
 
+static void
+report(const struct reader *r, double seconds)
+{
+	fprintf(stderr, "messages %llu octets %llu seconds %.4f",
+	    (unsigned long long)r->messages, (unsigned long long)r->octets,
+	    seconds);
+	for (size_t i = 0; i < sizeof(r->hash) && r->digest != NULL; i++)
+		fprintf(stderr, "%s%02x", i == 0 ? " hash " : "", r->hash[i]);
+	fputc('\n', stderr);
+}
+
 int
 main(int argc, char **argv)
 {
 	struct reader r = { 0 };
-	bool tls = false, status = false;
+	bool tls = false, status = false, hash = false;
 	int at = 1;
 	for (; at < argc && strncmp(argv[at], "--", 2) == 0; at++) {
 		tls = tls || strcmp(argv[at], "--tls") == 0;
 		r.write = r.write || strcmp(argv[at], "--write") == 0;
+		hash = hash || strcmp(argv[at], "--hash") == 0;
 		status = status || strcmp(argv[at], "--status") == 0;
 	}
 	if (argc - at != 4)
-		die("[--tls] [--write | --status] HOST PORT USER "
+		die("[--tls] [--write | --hash | --status] HOST PORT USER "
 		    "PASSWORD_FILE");
 	r.in = malloc(ROOM);
-	if (r.in == NULL)
+	if (hash) {
+		r.digest = EVP_MD_CTX_new();
+		r.algorithm = EVP_MD_fetch(NULL, "SHA256", NULL);
+	}
+	if (r.in == NULL || (hash && (r.digest == NULL || r.algorithm == NULL)))
 		abort();
 
 	double start = now();
@@ -333,9 +369,7 @@ main(int argc, char **argv)
 		read_statuses(&r);
 	for (size_t i = 0; i < r.box_count && !status; i++)
 		read_mailbox(&r, r.boxes[i]);
-	fprintf(stderr, "messages %llu octets %llu seconds %.4f\n",
-	    (unsigned long long)r.messages, (unsigned long long)r.octets,
-	    now() - start);
+	report(&r, now() - start);
 
 	return 0;
 }
