@@ -25,7 +25,8 @@ struct haul_options {
 	struct filter filter;
 	bool dry_run;         /* nothing is fetched, no row is written */
 	bool self_contained;  /* everything whole */
-	int retries;          /* without progress in between; 0: 6 */
+	int retries;          /* without progress in between; 0: 6;
+				  negative: none */
 	long retry_wait_ms;   /* the first wait, then doubled; 0: 1,000 */
 	int64_t max_pause_ms; /* of a throttle; 0: one hour */
 };

@@ -85,6 +85,9 @@ struct source_body {
 
 struct source_caps {
 	uint32_t window; /* most okeys worth having requested at a time */
+	/* Mailboxes that the last list had to leave out (names with control
+	 * characters, lines that can't be read): each is a failed one. */
+	uint64_t unlisted;
 };
 
 /*

@@ -50,7 +50,7 @@ set_haul(struct copying *c, struct err *err)
 		.connect_arg = &c->from,
 		.dry_run = o->dry_run,
 		.self_contained = o->self_contained,
-		.retries = (int)o->retries,
+		.retries = o->retries == 0 ? -1 : (int)o->retries,
 	};
 	set_filter(c);
 	if (o->retry_wait != NULL) {
@@ -169,6 +169,22 @@ report(struct copying *c, struct summary *s)
 	return s->exit_code;
 }
 
+/* The next command, where nobody nearer to the cause has told one. */
+static void
+add_next(const struct copying *c, bool opened, struct err *err)
+{
+	if (err->hint[0] != '\0' || err->scope < ERR_ACCOUNT)
+		return;
+	if (opened) {
+		err_hint(err, "What was copied is kept. Go on with the same:");
+		err_hint(err, "Then: mailhaul %s", c->command.data);
+	} else if (err->code == ERR_NETWORK || err->code == ERR_TLS ||
+		   err->code == ERR_PROTOCOL) {
+		err_hint(err, "Nothing was read or written.");
+		err_hint(err, "Then: mailhaul check %s", c->from.text.data);
+	}
+}
+
 static int
 run(struct copying *c)
 {
@@ -179,6 +195,8 @@ run(struct copying *c)
 	bool ok = opened && haul_run(&c->haul, c->to.index, &c->source,
 				&c->to.target, &c->meter, &c->result, &err);
 	progress_stop(&screen);
+	if (!ok)
+		add_next(c, opened, &err);
 	if (!opened) {
 		int code = screen_error(&err);
 		if (c->to.run != 0)

@@ -12,6 +12,9 @@
 
 enum kind { TEXT, LIST, FLAG, COUNT, NUMBER, SIZE, DATE };
 
+/* Where 0 is a wish of its own: never again, to the last octet. */
+enum { RETRIES = 6, MIN_FREE = 64 << 20 };
+
 #define AT(field) offsetof(struct options, field)
 
 /* One row is an option: how it is read, and what --help says. */
@@ -83,6 +86,8 @@ static const struct row {
 	    "attempts after a lost connection, without progress (default 6)" },
 	{ "retry-wait", 0, TEXT, AT(retry_wait), IN_COPY, "SECONDS",
 	    "the first wait before another attempt (default 1)" },
+	{ "timeout", 0, NUMBER, AT(timeout), IN_SERVER, "SECONDS",
+	    "give up a connection that is silent so long (default 120)" },
 	{ "window", 0, NUMBER, AT(window), IN_COPY, "N",
 	    "messages asked for with one command (default 500)" },
 	{ "mailbox", 0, TEXT, AT(mailbox), IN_SHOW | IN_EXPLAIN, "NAME",
@@ -280,6 +285,9 @@ check_words(const struct options *o, struct err *err)
 			    checks[i].value, checks[i].allowed);
 	if (o->level > 19)
 		return err_set(err, ERR_RUN, ERR_USAGE, "--level is 1 to 19");
+	if (o->timeout > 86400)
+		return err_set(
+		    err, ERR_RUN, ERR_USAGE, "--timeout is 1 to 86400 seconds");
 	if (o->threads > 64)
 		return err_set(err, ERR_RUN, ERR_USAGE, "--threads is 1 to 64");
 
@@ -290,7 +298,7 @@ bool
 options_parse(struct options *o, const struct command *c, int argc, char **argv,
     struct err *err)
 {
-	*o = (struct options){ 0 };
+	*o = (struct options){ .retries = RETRIES, .min_free = MIN_FREE };
 	bool only_args = false;
 	for (int i = 0; i < argc; i++) {
 		const char *arg = argv[i];

@@ -33,7 +33,8 @@ struct options {
 	bool dry_run;
 	/* where and how */
 	const char *account, *index;
-	uint64_t level, threads, volume_size, min_free, retries, window;
+	uint64_t level, threads, volume_size, min_free, retries, window,
+	    timeout;
 	const char *retry_wait;
 	bool self_contained;
 	/* what is looked for */

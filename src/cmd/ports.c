@@ -72,6 +72,9 @@ read_tls(struct source_port *p, const struct options *o)
 		.pin = o->tls_pin,
 		.cert_file = o->cert,
 		.key_file = o->key,
+		.timeout_ms = (int)o->timeout * 1000,
+		.connect_timeout_ms =
+		    o->timeout < 30 ? (int)o->timeout * 1000 : 0,
 	};
 	if (o->tls != NULL)
 		wire->tls = WIRE_TLS_NONE;
@@ -262,7 +265,7 @@ make_target(struct archive_port *p, const struct options *o, struct err *err)
 		.level = (int)o->level,
 		.threads = (int)o->threads,
 		.volume_limit = o->volume_size,
-		.min_free = o->min_free,
+		.min_free = o->min_free == 0 ? 1 : o->min_free,
 	};
 
 	return archive_target_new(&p->target, &options, err);

@@ -1,5 +1,6 @@
 #include "fetch.h"
 
+#include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -138,6 +139,38 @@ list(struct fetch *f, struct boxes *boxes, struct err *err)
 	return true;
 }
 
+static void
+note_failure(struct fetch *f, const char *mailbox, const struct err *err)
+{
+	struct haul_result *r = f->result;
+	log_add(LOG_ERROR, "%s: %s%s%s", mailbox, err->text,
+	    err->words[0] == '\0' ? "" : "; server: ", err->words);
+	r->mailboxes_failed++;
+	if (r->failure_count == FAILURES_KEPT)
+		return;
+	r->failures =
+	    mem_grow(r->failures, r->failure_count + 1, sizeof(*r->failures));
+	r->failures[r->failure_count++] =
+	    (struct haul_failure){ .mailbox = mem_str(mailbox), .err = *err };
+}
+
+/* A mailbox that can't even be named is still mail that was not copied. */
+static void
+count_unlisted(struct fetch *f)
+{
+	struct source_caps caps = { 0 };
+	struct err err;
+	f->source->ops->capabilities(f->source->data, &caps);
+	if (caps.unlisted == 0)
+		return;
+	err_set(&err, ERR_MAILBOX, ERR_PROTOCOL,
+	    "%" PRIu64 " left out: names with control characters, or lines "
+	    "that can't be read (the log has each)",
+	    caps.unlisted);
+	note_failure(f, "mailboxes of the list", &err);
+	f->result->mailboxes_failed += caps.unlisted - 1;
+}
+
 static bool
 wanted(struct fetch *f, const struct source_mailbox *box)
 {
@@ -176,21 +209,6 @@ choose(struct fetch *f, struct boxes *boxes)
 		atomic_store(&f->meter->expected, expected);
 }
 
-static void
-note_failure(struct fetch *f, const char *mailbox, const struct err *err)
-{
-	struct haul_result *r = f->result;
-	log_add(LOG_ERROR, "%s: %s%s%s", mailbox, err->text,
-	    err->words[0] == '\0' ? "" : "; server: ", err->words);
-	r->mailboxes_failed++;
-	if (r->failure_count == FAILURES_KEPT)
-		return;
-	r->failures =
-	    mem_grow(r->failures, r->failure_count + 1, sizeof(*r->failures));
-	r->failures[r->failure_count++] =
-	    (struct haul_failure){ .mailbox = mem_str(mailbox), .err = *err };
-}
-
 /* False: no other mailbox can be read either. */
 static bool
 one(struct fetch *f, const struct source_mailbox *box, struct err *err)
@@ -214,8 +232,10 @@ each_mailbox(struct fetch *f, struct err *err)
 {
 	struct boxes boxes = { 0 };
 	bool ok = list(f, &boxes, err);
-	if (ok)
+	if (ok) {
+		count_unlisted(f);
 		choose(f, &boxes);
+	}
 	uint64_t n = atomic_load(&f->meter->mailboxes);
 	for (size_t i = 0; ok && i < n && !f->stopped; i++)
 		ok = one(f, &boxes.array[i], err);

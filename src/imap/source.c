@@ -122,8 +122,10 @@ settle(struct imap_source *i, struct err *err)
 static void
 capabilities(const void *data, struct source_caps *caps)
 {
-	(void)data;
-	*caps = (struct source_caps){ .window = IMAP_FLYING_MESSAGES };
+	const struct imap_source *i = data;
+	/* Where one mailbox was asked for by name, others are no loss. */
+	*caps = (struct source_caps){ .window = IMAP_FLYING_MESSAGES,
+		.unlisted = i->options.only_mailbox == NULL ? i->unlisted : 0 };
 }
 
 static bool
