@@ -33,7 +33,8 @@ crash_point(const char *name)
 	reached++;
 	if (log != NULL)
 		note(log, name);
-	if (at != NULL && strtol(at, NULL, 10) == reached)
+	if (at != NULL &&
+	    (strtol(at, NULL, 10) == reached || strcmp(at, name) == 0))
 		kill(getpid(), SIGKILL);
 	pthread_mutex_unlock(&lock);
 }
