@@ -122,7 +122,9 @@ CREATE TABLE delivery (
   PRIMARY KEY (job, mailbox, okey)) STRICT, WITHOUT ROWID;
 CREATE UNIQUE INDEX delivery_t ON delivery(tbox, tuid) WHERE tuid IS NOT NULL;
 CREATE INDEX delivery_batch ON delivery(batch) WHERE batch IS NOT NULL;
-CREATE INDEX delivery_todo ON delivery(job, outcome) WHERE outcome NOT IN (1,2,4);
+-- Not "NOT IN (1, 2, 4)": SQLite builds that list anew for each insert.
+CREATE INDEX delivery_todo ON delivery(job, outcome)
+  WHERE outcome <> 1 AND outcome <> 2 AND outcome <> 4;
 CREATE INDEX delivery_v ON delivery(volume, frame, off, claim)
   WHERE volume IS NOT NULL;              -- a volume's catalog; the entry at a place
 CREATE INDEX delivery_run ON delivery(run); -- a run's manifest

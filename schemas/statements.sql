@@ -105,7 +105,8 @@ SELECT id, uidvalidity FROM mailbox
 WHERE account = ?1 AND name = ?2 AND last_run IS NULL;
 -- name: todo
 SELECT 1 FROM delivery INDEXED BY delivery_todo
-WHERE job = ?1 AND outcome IN (0, 3, 5, 6, 8) AND outcome NOT IN (1, 2, 4)
+WHERE job = ?1 AND outcome IN (0, 3, 5, 6, 8)
+  AND outcome <> 1 AND outcome <> 2 AND outcome <> 4
   AND mailbox = ?2 LIMIT 1;
 -- name: hash_by_prefix
 SELECT sha256 FROM content WHERE h64 BETWEEN ?1 AND ?2;
