@@ -45,19 +45,28 @@ struct err {
 };
 
 /*
- * Fill *e and return false, so that a failure is one line.  Control
- * characters that the arguments bring are escaped.  transient is false.
+ * err_set(e, scope, code, fmt, ...) fills *e and is false, so that a failure is
+ * one line.  Control characters that the arguments bring are escaped.
+ * err_set_transient: the same, worth a retry.  err_errno(e, scope, fmt, ...):
+ * for a failed system call; appends strerror(errno); ENOSPC, EDQUOT, EROFS and
+ * EACCES become ERR_DISK_FULL (not writable), others ERR_IO.  They are macros
+ * so that compilers and analysers see the false.
  */
-bool err_set(struct err *e, enum err_scope, enum err_code, const char *fmt, ...)
-    __attribute__((format(printf, 4, 5)));
+#define err_set(...) (err_fill(__VA_ARGS__), err_false())
+#define err_set_transient(...) (err_fill_transient(__VA_ARGS__), err_false())
+#define err_errno(...) (err_fill_errno(__VA_ARGS__), err_false())
 
-/* The same, worth a retry. */
-bool err_set_transient(struct err *e, enum err_scope, enum err_code,
+static inline bool
+err_false(void)
+{
+	return false;
+}
+
+void err_fill(struct err *e, enum err_scope, enum err_code, const char *fmt,
+    ...) __attribute__((format(printf, 4, 5)));
+void err_fill_transient(struct err *e, enum err_scope, enum err_code,
     const char *fmt, ...) __attribute__((format(printf, 4, 5)));
-
-/* err_set for a failed system call: appends strerror(errno); ENOSPC, EDQUOT,
- * EROFS and EACCES become ERR_DISK_FULL (not writable), others ERR_IO. */
-bool err_errno(struct err *e, enum err_scope, const char *fmt, ...)
+void err_fill_errno(struct err *e, enum err_scope, const char *fmt, ...)
     __attribute__((format(printf, 3, 4)));
 
 /* Add to an error already set; each returns false. */

@@ -189,6 +189,7 @@ deliver_one(struct writer *w, const struct item *item, struct kept *where,
     struct err *err)
 {
 	const struct content *c = item->content;
+	assert(w->volume != NULL);
 	*where = (struct kept){ .size = content_size(c),
 		.header_size = content_header_size(c) };
 	memcpy(where->sha256, content_sha256(c), sizeof(where->sha256));

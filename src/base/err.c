@@ -23,28 +23,24 @@ fill(struct err *e, enum err_scope scope, enum err_code code, bool transient,
 	buf_free(&raw);
 }
 
-bool
-err_set(struct err *e, enum err_scope scope, enum err_code code,
+void
+err_fill(struct err *e, enum err_scope scope, enum err_code code,
     const char *fmt, ...)
 {
 	va_list ap;
 	va_start(ap, fmt);
 	fill(e, scope, code, false, fmt, ap);
 	va_end(ap);
-
-	return false;
 }
 
-bool
-err_set_transient(struct err *e, enum err_scope scope, enum err_code code,
+void
+err_fill_transient(struct err *e, enum err_scope scope, enum err_code code,
     const char *fmt, ...)
 {
 	va_list ap;
 	va_start(ap, fmt);
 	fill(e, scope, code, true, fmt, ap);
 	va_end(ap);
-
-	return false;
 }
 
 static enum err_code
@@ -63,8 +59,8 @@ code_of_errno(int error)
 	}
 }
 
-bool
-err_errno(struct err *e, enum err_scope scope, const char *fmt, ...)
+void
+err_fill_errno(struct err *e, enum err_scope scope, const char *fmt, ...)
 {
 	int error = errno;
 	struct buf text = { 0 };
@@ -72,11 +68,9 @@ err_errno(struct err *e, enum err_scope scope, const char *fmt, ...)
 	va_start(ap, fmt);
 	buf_vfmt(&text, fmt, ap);
 	va_end(ap);
-	err_set(e, scope, code_of_errno(error), "%s: %s", text.data,
+	err_fill(e, scope, code_of_errno(error), "%s: %s", text.data,
 	    strerror(error));
 	buf_free(&text);
-
-	return false;
 }
 
 bool

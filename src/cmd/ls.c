@@ -119,15 +119,15 @@ list_messages(struct archive_port *p, const struct options *o,
 		return screen_error(&err);
 	bool ok = true, end = false;
 	uint64_t n = 0;
-	if (!o->json)
-		printf("%8s  %-16s  %-16s %10s  %-5s  %s\n", "UID", "ID",
-		    "INTERNALDATE", "size", "flags", "from  subject");
 	while (ok && !end) {
 		struct index_row row;
 		ok = index_rows_next(rows, &row, &end, &err);
 		if (!ok || end)
 			continue;
-		n++;
+		if (n++ == 0 && !o->json)
+			printf("%8s  %-16s  %-16s %10s  %-5s  %s\n", "UID",
+			    "ID", "INTERNALDATE", "size", "flags",
+			    "from  subject");
 		if (o->json)
 			rows_print_json(rows_json(&row));
 		else

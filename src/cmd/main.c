@@ -1,7 +1,9 @@
+#include <fcntl.h>
 #include <locale.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "base/log.h"
 #include "base/stop.h"
@@ -119,9 +121,24 @@ find(const char *name)
 	return NULL;
 }
 
+/* A free descriptor below 3 would become the index or a volume, and then be
+ * printed upon. What is written to a standard output that is closed fails. */
+static bool
+fill_descriptors(void)
+{
+	int fd;
+	do
+		fd = open("/dev/null", O_RDONLY);
+	while (fd >= 0 && fd <= STDERR_FILENO);
+
+	return fd >= 0 && close(fd) == 0;
+}
+
 int
 main(int argc, char **argv)
 {
+	if (!fill_descriptors())
+		return EXIT_USAGE;
 	/* libarchive crashes on UTF-8 names in the C locale. */
 	if (setlocale(LC_CTYPE, "C.UTF-8") == NULL) {
 		fprintf(stderr, "mailhaul: the locale C.UTF-8 is missing\n");

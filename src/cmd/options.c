@@ -1,5 +1,6 @@
 #include "options.h"
 
+#include <inttypes.h>
 #include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -149,6 +150,43 @@ find_letter(char letter)
 	return NULL;
 }
 
+/* Numbers that are no wish of anybody, or that an int can't hold. */
+static const struct {
+	const char *name;
+	uint64_t min, max;
+} ranges[] = {
+	{ "level", 1, 19 },
+	{ "threads", 1, 64 },
+	{ "retries", 0, 1000000 },
+	{ "timeout", 1, 86400 },
+	{ "window", 1, 10000 },
+	{ "uid", 1, UINT32_MAX },
+};
+
+static bool
+in_range(const struct row *row, uint64_t value, struct err *err)
+{
+	for (size_t i = 0; i < sizeof(ranges) / sizeof(ranges[0]); i++)
+		if (strcmp(ranges[i].name, row->name) == 0 &&
+		    (value < ranges[i].min || value > ranges[i].max))
+			return err_set(err, ERR_RUN, ERR_USAGE,
+			    "--%s is %" PRIu64 " to %" PRIu64, row->name,
+			    ranges[i].min, ranges[i].max);
+
+	return true;
+}
+
+/* An option without a value. */
+static void
+raise_flag(struct options *o, const struct row *row)
+{
+	char *base = (char *)o + row->at;
+	if (row->kind == COUNT)
+		++*(int *)(void *)base;
+	else
+		*(bool *)(void *)base = true;
+}
+
 static bool
 store(struct options *o, const struct row *row, const char *value,
     struct err *err)
@@ -167,18 +205,17 @@ store(struct options *o, const struct row *row, const char *value,
 		    mem_grow(list->items, list->n + 1, sizeof(*list->items));
 		list->items[list->n++] = value;
 		break;
-	case FLAG:
-		*(bool *)(void *)base = true;
-		break;
-	case COUNT:
-		++*(int *)(void *)base;
-		break;
 	case NUMBER:
 		ok = text_parse_u64(
 		    value, strlen(value), (uint64_t *)(void *)base);
+		if (ok)
+			return in_range(row, *(uint64_t *)(void *)base, err);
 		break;
 	case SIZE:
 		ok = text_parse_size(value, (uint64_t *)(void *)base);
+		break;
+	case FLAG:
+	case COUNT:
 		break;
 	}
 
@@ -196,29 +233,45 @@ unknown_option(const struct command *c, const char *arg, struct err *err)
 	return err_hint(err, "Then: mailhaul %s --help", c->name);
 }
 
-/* "--name=value", "--name value" and "-x"; *i moves on past a value. */
+/* "-x", and "-vv" or "-qn": no letter takes a value. */
+static bool
+take_letters(struct options *o, const struct command *c, const char *arg,
+    struct err *err)
+{
+	for (const char *letter = arg + 1; *letter != '\0'; letter++) {
+		const struct row *row = find_letter(*letter);
+		if (row == NULL || (row->commands & c->bit) == 0)
+			return unknown_option(c, arg, err);
+		if (!store(o, row, NULL, err))
+			return false;
+	}
+
+	return true;
+}
+
+/* "--name=value" and "--name value"; *i moves on past a value. */
 static bool
 take_option(struct options *o, const struct command *c, int argc, char **argv,
     int *i, struct err *err)
 {
 	const char *arg = argv[*i];
-	const char *equals = NULL;
-	const struct row *row;
-	if (arg[1] == '-') {
-		equals = strchr(arg, '=');
-		size_t len = equals == NULL ? strlen(arg + 2)
-					    : (size_t)(equals - arg - 2);
-		row = find_row(arg + 2, len);
-	} else {
-		row = arg[2] == '\0' ? find_letter(arg[1]) : NULL;
-	}
+	if (arg[1] != '-')
+		return take_letters(o, c, arg, err);
+	const char *equals = strchr(arg, '=');
+	size_t len =
+	    equals == NULL ? strlen(arg + 2) : (size_t)(equals - arg - 2);
+	const struct row *row = find_row(arg + 2, len);
 	if (row == NULL || (row->commands & c->bit) == 0)
 		return unknown_option(c, arg, err);
 	const char *value = equals == NULL ? NULL : equals + 1;
-	if (row->value == NULL && value != NULL)
-		return err_set(
-		    err, ERR_RUN, ERR_USAGE, "--%s takes no value", row->name);
-	if (row->value != NULL && value == NULL) {
+	if (row->value == NULL) {
+		if (value != NULL)
+			return err_set(err, ERR_RUN, ERR_USAGE,
+			    "--%s takes no value", row->name);
+		raise_flag(o, row);
+		return true;
+	}
+	if (value == NULL) {
 		if (*i + 1 >= argc)
 			return err_set(err, ERR_RUN, ERR_USAGE,
 			    "--%s needs a value: %s", row->name, row->value);
@@ -283,13 +336,6 @@ check_words(const struct options *o, struct err *err)
 			return err_set(err, ERR_RUN, ERR_USAGE,
 			    "--%s: \"%s\" is not %s", checks[i].name,
 			    checks[i].value, checks[i].allowed);
-	if (o->level > 19)
-		return err_set(err, ERR_RUN, ERR_USAGE, "--level is 1 to 19");
-	if (o->timeout > 86400)
-		return err_set(
-		    err, ERR_RUN, ERR_USAGE, "--timeout is 1 to 86400 seconds");
-	if (o->threads > 64)
-		return err_set(err, ERR_RUN, ERR_USAGE, "--threads is 1 to 64");
 
 	return true;
 }

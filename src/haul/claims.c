@@ -86,15 +86,15 @@ claims_remove(struct claims *c, struct pending *p)
 	struct pending **at = sha_chain(c, p->where.sha256);
 	while (*at != NULL && *at != p)
 		at = &(*at)->by_sha;
-	if (*at == p)
-		*at = p->by_sha;
+	if (*at != NULL)
+		*at = (*at)->by_sha;
 	if (p->body_hash == 0)
 		return;
 	at = body_chain(c, p->body_hash);
 	while (*at != NULL && *at != p)
 		at = &(*at)->by_body;
-	if (*at == p)
-		*at = p->by_body;
+	if (*at != NULL)
+		*at = (*at)->by_body;
 }
 
 static bool
