@@ -204,6 +204,8 @@ choose(struct fetch *f, struct boxes *boxes)
 		expected += box.messages;
 		all_known = all_known && box.uidvalidity != 0;
 	}
+	if (n == 0 && f->o->filter.include_count > 0)
+		log_add(LOG_WARN, "no mailbox matches --include");
 	atomic_store(&f->meter->mailboxes, n);
 	if (all_known)
 		atomic_store(&f->meter->expected, expected);

@@ -337,23 +337,34 @@ tell(struct listing *l,
 {
 	struct buf display = { 0 };
 	bool good = true;
+	size_t told = 0;
 	for (size_t i = 0; good && i < l->count; i++) {
 		const struct found *f = &l->found[i];
 		if (!f->listed || !is_wanted(l, space_of(l, f)))
 			continue;
 		buf_clear(&display);
 		name_display(&display, f->name, f->len, f->separator);
-		if (is_chosen(l->s->options, display.data))
-			good = each(arg,
-			    &(struct source_mailbox){ .name = f->name,
-				.display = display.data,
-				.separator = f->separator,
-				.attributes = f->attributes,
-				.subscribed =
-				    (f->attributes & MAILBOX_SUBSCRIBED) != 0 },
-			    err);
+		if (!is_chosen(l->s->options, display.data))
+			continue;
+		told++;
+		good = each(arg,
+		    &(struct source_mailbox){ .name = f->name,
+			.display = display.data,
+			.separator = f->separator,
+			.attributes = f->attributes,
+			.subscribed =
+			    (f->attributes & MAILBOX_SUBSCRIBED) != 0 },
+		    err);
 	}
 	buf_free(&display);
+	if (good && told == 0 && l->s->options->only_mailbox != NULL) {
+		err_set(err, ERR_ACCOUNT, ERR_USAGE,
+		    "the %s has no mailbox \"%s\"", l->s->where,
+		    l->s->options->only_mailbox);
+		return err_hint(err,
+		    "mailhaul check, without a mailbox in the URL, lists "
+		    "them.");
+	}
 
 	return good;
 }
