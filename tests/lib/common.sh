@@ -53,6 +53,28 @@ expect_exit() {
 	exit 1
 }
 
+# A hang is a failure too. SECONDS_ALLOWED=N before it: another limit.
+mailhaul() {
+	timeout -k 5 "${SECONDS_ALLOWED:-300}" "$MAILHAUL" "$@"
+}
+
+# Randomness from MAILHAUL_SEED, or a new seed, which is printed.
+seed_random() {
+	MAILHAUL_SEED=${MAILHAUL_SEED:-$(od -An -N3 -tu4 /dev/urandom | tr -d ' ')}
+	RANDOM=$MAILHAUL_SEED
+	say "MAILHAUL_SEED=$MAILHAUL_SEED gives the same again"
+}
+
+# random_below N: a number from 0 in $random (up to 2^30).
+random_below() {
+	# shellcheck disable=SC2034 # for the caller
+	random=$((((RANDOM << 15) | RANDOM) % $1))
+}
+
+is_soak() {
+	[ -n "${MAILHAUL_SOAK:-}" ]
+}
+
 # assert_same FILE FILE [WHAT]
 assert_same() {
 	cmp -s "$1" "$2" && return
@@ -156,7 +178,7 @@ new_archive() {
 haul() {
 	local user=$1
 	shift
-	"$MAILHAUL" copy "$(source_url "$user")" "archive:$ARCHIVE" \
+	mailhaul copy "$(source_url "$user")" "archive:$ARCHIVE" \
 		--ca-file "$CA_FILE" --source-password-file "$PASSWORD_FILE" "$@"
 }
 
@@ -177,7 +199,7 @@ check_archive() {
 		"integrity_check of $1"
 	assert_equal "$(sqlite3 "$1/mailhaul.db" 'PRAGMA foreign_key_check')" '' \
 		"foreign_key_check of $1"
-	expect_exit 0 "$MAILHAUL" verify "$1"
+	expect_exit 0 mailhaul verify "$1"
 }
 
 # compare_archive DUMP DIR [options]: every message, and no other.
