@@ -44,6 +44,13 @@ const char *content_header(const struct content *, size_t *len);
  * reading the spool failed. */
 int64_t content_body_hash(struct content *);
 
+/*
+ * Give the body's memory or file back: what is known of the content stays
+ * (size, SHA-256, header section, a body hash that was asked for before); its
+ * octets must not be read any more.
+ */
+void content_forget_body(struct content *);
+
 /* Octets [offset, offset + n) into out; fails if they are not all there. */
 bool content_read(
     const struct content *, uint64_t offset, void *out, size_t n, struct err *);

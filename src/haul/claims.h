@@ -24,6 +24,7 @@ struct pending {
 	enum claim_kind claim;
 	struct held where, survivor;
 	int64_t body_hash; /* 0: too small to be worth a look */
+	int64_t identity;  /* identity_key */
 	bool done;         /* its receipt came */
 	struct err why;    /* receipt REFUSED */
 	bool refused;

@@ -115,7 +115,7 @@ settle_message(struct deliver *d, const struct pending *p, struct err *err)
 		.placement = &b->placement.p,
 		.content = b->content,
 		.header = &header,
-		.identity = identity_key(b->content, &header),
+		.identity = p->identity,
 		.claim = p->claim,
 		.where = &where,
 		.survivor = p->claim == CLAIM_WHOLE ? NULL : &survivor,
@@ -446,6 +446,20 @@ body_hash(const struct belt *b)
 	return body < CLAIMS_BODY_MIN ? 0 : content_body_hash(b->content);
 }
 
+/* An archive has made its copy by now: many messages wait for their receipts,
+ * and their bodies would fill the memory. */
+static void
+lighten(struct deliver *d, struct pending *p)
+{
+	struct header_fields header;
+	size_t len;
+	const char *octets = content_header(p->belt->content, &len);
+	header_scan(octets, len, &header);
+	p->identity = identity_key(p->belt->content, &header);
+	if (d->target->ops->volume != NULL)
+		content_forget_body(p->belt->content);
+}
+
 static bool
 deliver_message(struct deliver *d, struct pending *p, struct err *err)
 {
@@ -469,6 +483,7 @@ deliver_message(struct deliver *d, struct pending *p, struct err *err)
 		held_set(&p->where, where);
 		held_set(&p->survivor, survivor);
 		claims_add(d->claims, p);
+		lighten(d, p);
 	}
 	free(survivor);
 	free(where);

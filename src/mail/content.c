@@ -43,6 +43,7 @@ struct content {
 	enum line line;
 	int fd; /* -1: in memory */
 	bool finished;
+	bool forgotten; /* only the header section is left */
 	char dir[];
 };
 
@@ -297,6 +298,24 @@ content_finish(struct content *c)
 }
 
 void
+content_forget_body(struct content *c)
+{
+	size_t header = c->header_size < CONTENT_HEADER_MAX
+			    ? (size_t)c->header_size
+			    : CONTENT_HEADER_MAX;
+
+	assert(c->finished);
+	if (c->fd >= 0)
+		close(c->fd);
+	c->fd = -1;
+	c->forgotten = true;
+	if (c->room > header + FIRST_ROOM) {
+		c->memory = mem_grow(c->memory, header, 1);
+		c->room = header;
+	}
+}
+
+void
 content_free(struct content **content)
 {
 	struct content *c = *content;
@@ -358,7 +377,7 @@ content_body_hash(struct content *c)
 	uint64_t n = c->size - c->header_size;
 
 	assert(c->finished);
-	if (c->body_hash != 0)
+	if (c->body_hash != 0 || c->forgotten)
 		return c->body_hash;
 	if (c->fd < 0) {
 		const char *body = n > 0 ? c->memory + c->header_size : "";
@@ -380,6 +399,7 @@ check_range(
     const struct content *c, uint64_t offset, uint64_t n, struct err *err)
 {
 	assert(c->finished);
+	assert(!c->forgotten);
 	if (offset <= c->size && n <= c->size - offset)
 		return true;
 

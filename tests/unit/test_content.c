@@ -345,6 +345,34 @@ START_TEST(many_contents_at_a_time_keep_their_digests_apart)
 }
 END_TEST
 
+START_TEST(a_forgotten_body_leaves_what_is_known_of_it)
+{
+	/* In memory, and spooled. */
+	const size_t bodies[] = { 100000, 3 << 20 };
+	static const char header[] = "Subject: x\r\n\r\n";
+	char *body = mem_new(bodies[_i]);
+	struct content *c = content_new(dir, 0);
+	struct err err;
+	size_t len;
+	memset(body, 'x', bodies[_i]);
+	ck_assert(content_add(c, header, strlen(header), &err));
+	ck_assert(content_add(c, body, bodies[_i], &err));
+	content_finish(c);
+	uint8_t before[DIGEST_SIZE];
+	memcpy(before, content_sha256(c), sizeof(before));
+	int64_t hash = content_body_hash(c);
+	ck_assert(hash != 0);
+	content_forget_body(c);
+	ck_assert_mem_eq(content_sha256(c), before, sizeof(before));
+	ck_assert_int_eq(content_body_hash(c), hash);
+	ck_assert_uint_eq(content_size(c), strlen(header) + bodies[_i]);
+	ck_assert_mem_eq(content_header(c, &len), header, strlen(header));
+	ck_assert_uint_eq(len, strlen(header));
+	content_free(&c);
+	free(body);
+}
+END_TEST
+
 Suite *
 suite_content(void)
 {
@@ -367,6 +395,8 @@ suite_content(void)
 	tcase_add_test(tcase, a_disk_that_fills_at_the_very_end_loses_nothing);
 	tcase_add_test(tcase, a_missing_spool_folder_is_named);
 	tcase_add_test(tcase, many_contents_at_a_time_keep_their_digests_apart);
+	tcase_add_loop_test(
+	    tcase, a_forgotten_body_leaves_what_is_known_of_it, 0, 2);
 	suite_add_tcase(suite, tcase);
 
 	return suite;
