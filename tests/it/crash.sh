@@ -118,14 +118,10 @@ for state in "${states[@]}"; do
 	cp -a "$ARCHIVE" "$W/state"
 	rm -f "$W/recovery"
 	MAILHAUL_CRASH_LOG=$W/recovery finish
-	# What the haul itself didn't have; in the soak a third of the rest too.
+	# What the haul itself didn't have, and some of the rest.
 	grep -vxFf "$W/names" "$W/recovery" | sort -u >"$W/again" || :
 	cat "$W/again" >>"$W/recovery.only"
-	if is_soak; then
-		seq 1 3 "$(wc -l <"$W/recovery")" >>"$W/again"
-	else
-		some 2 "$W/recovery" >>"$W/again"
-	fi
+	some "$(is_soak && echo 8 || echo 2)" "$W/recovery" >>"$W/again"
 	while IFS= read -r at <&8; do
 		saved
 		crash "$at" saved
