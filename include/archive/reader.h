@@ -47,8 +47,12 @@ struct archive_finding {
 struct archive_verified {
 	uint64_t volumes, frames, entries, octets; /* plain octets hashed */
 	uint64_t catalog_rows; /* messages that the catalog names */
+	uint64_t rows_sum;     /* of archive_row_sum over them, wrapping */
 	uint64_t findings;
 };
+/* A hash of what never changes about a row: whose message it is, its content
+ * and where its entry lies. Sums tell whether two sets of rows are one. */
+uint64_t archive_row_sum(const struct catalog_row *);
 /*
  * Check one sealed volume by itself: every frame's checksum, the seek table
  * against the frames, the tar stream through libarchive, each entry's octets

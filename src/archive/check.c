@@ -4,6 +4,7 @@
 #include "catalog.h"
 #include "entry.h"
 
+#include <inttypes.h>
 #include <string.h>
 
 /* The longest line that we write is far below (six fields of mail headers,
@@ -19,6 +20,26 @@ check_rows_start(struct check_rows *c)
 		c->tsv = digest_new();
 	digest_start(c->tsv);
 	digest_add(c->tsv, catalog_tsv_head, strlen(catalog_tsv_head));
+}
+
+uint64_t
+archive_row_sum(const struct catalog_row *row)
+{
+	struct buf text = { 0 };
+	/* Each text with its end, so that no two rows run into each other. */
+	buf_add(&text, row->account, strlen(row->account) + 1);
+	buf_add(&text, row->mailbox, strlen(row->mailbox) + 1);
+	buf_add(&text, row->entry, strlen(row->entry) + 1);
+	buf_add(&text, row->sha256, DIGEST_SIZE);
+	buf_fmt(&text,
+	    "%" PRIu64 " %" PRIu64 " %" PRIu64 " %" PRIu64 " %d %" PRIu32
+	    " %" PRIu64,
+	    row->uidvalidity, row->uid, row->size, row->header_size,
+	    (int)row->claim, row->frame, row->offset);
+	int64_t sum = hash64_of(text.data, text.len);
+	buf_free(&text);
+
+	return (uint64_t)sum;
 }
 
 static uint64_t
@@ -132,6 +153,7 @@ check_line(struct check_rows *c)
 	catalog_tsv(&tsv, &row);
 	digest_add(c->tsv, tsv.data, tsv.len);
 	buf_free(&tsv);
+	c->sum += archive_row_sum(&row);
 	if (row.claim == CLAIM_WHOLE)
 		check_file(c, &row, row.entry);
 	else if (row.claim == CLAIM_LINK)

@@ -23,7 +23,7 @@ struct check_rows {
 	struct buf line; /* the part of a line so far */
 	bool too_long;
 	struct digest *tsv; /* of the TSV that the rows imply */
-	uint64_t rows;
+	uint64_t rows, sum; /* sum: of archive_row_sum */
 };
 
 void check_rows_start(struct check_rows *);

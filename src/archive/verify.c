@@ -350,6 +350,7 @@ check_volume(struct verify *v, struct archive_reader *r,
 	digest_free(&v->file);
 	digest_free(&v->entry);
 	v->sums->catalog_rows = v->rows.rows;
+	v->sums->rows_sum = v->rows.sum;
 	check_rows_free(&v->rows);
 	tally_free(&v->tally);
 	inflate_free(&v->inflate);

@@ -105,6 +105,36 @@ add_run(void *arg, const struct index_run *run)
 }
 
 static bool
+check_sum(void *arg, const struct index_run_row *row)
+{
+	uint64_t *wrong = arg, sum = row->counts.already;
+	for (int i = 0; i < OUTCOME_COUNT; i++)
+		sum += row->counts.by[i];
+	*wrong += sum != row->counts.inventory;
+
+	return true;
+}
+
+/* A run that called itself complete has to add up still. */
+static bool
+check_ledger(struct verifying *v, struct err *err)
+{
+	for (size_t i = 0; i < v->run_count; i++) {
+		uint64_t wrong = 0;
+		if (v->runs[i].state != RUN_COMPLETE)
+			continue;
+		if (!index_run_rows(v->archive.index, v->runs[i].id, check_sum,
+			&wrong, err))
+			return false;
+		if (wrong > 0)
+			found(v, v->runs[i].name, NULL,
+			    "the sums of this complete run don't add up");
+	}
+
+	return true;
+}
+
+static bool
 check_index(struct verifying *v, struct err *err)
 {
 	bool ok = true;
@@ -115,7 +145,8 @@ check_index(struct verifying *v, struct err *err)
 		found(v, v->archive.index_path, NULL, text);
 
 	return index_volumes(v->archive.index, -1, add_volume, v, err) &&
-	       index_runs(v->archive.index, -1, add_run, v, err);
+	       index_runs(v->archive.index, -1, add_run, v, err) &&
+	       check_ledger(v, err);
 }
 
 static struct sealed_volume *
@@ -200,34 +231,99 @@ read_whole(const struct verifying *v, size_t i)
 	return v->every < 2 || i % v->every == v->day % v->every;
 }
 
+/* Where the index would read a whole message must be where its entry lies. */
+static bool
+check_place(struct verifying *v, const char *volume,
+    const struct catalog_row *row, struct err *err)
+{
+	struct message_parts parts;
+	bool found_parts = false;
+	if (!index_parts(
+		v->archive.index, row->sha256, &parts, &found_parts, err))
+		return false;
+	if (!found_parts || parts.size != row->size)
+		found(v, volume, row->entry,
+		    "the index doesn't know where its octets are");
+	else if (row->claim == CLAIM_WHOLE &&
+		 strcmp(parts.volume, volume) == 0 &&
+		 (parts.split || parts.frame != row->frame ||
+		     parts.offset != row->offset))
+		found(v, volume, row->entry,
+		    "the index looks for its octets in another place");
+
+	return true;
+}
+
 /* Every placement that the index has in a volume has to be in its catalog,
- * and no other. */
+ * the same in all that never changes, and no other. */
 static bool
 compare_rows(struct verifying *v, const struct sealed_volume *volume,
-    uint64_t catalog_rows, struct err *err)
+    const struct archive_verified *catalog, struct err *err)
 {
 	struct index_query query = { .volume = volume->name, .outcome = -1 };
 	struct index_rows *rows;
-	uint64_t n = 0;
+	uint64_t n = 0, sum = 0;
 	if (!index_rows_open(v->archive.index, &rows, &query, err))
 		return false;
 	bool ok = true, end = false;
 	while (ok && !end) {
 		struct index_row row;
 		ok = index_rows_next(rows, &row, &end, err);
-		n += ok && !end;
+		if (!ok || end)
+			continue;
+		n++;
+		sum += archive_row_sum(&row.row);
+		ok = check_place(v, volume->name, &row.row, err);
 	}
 	index_rows_close(&rows);
-	if (ok && n != catalog_rows) {
+	if (ok && n != catalog->catalog_rows) {
 		char text[120];
 		snprintf(text, sizeof(text),
 		    "the index holds %" PRIu64 " messages of it, its catalog "
 		    "%" PRIu64,
-		    n, catalog_rows);
+		    n, catalog->catalog_rows);
 		found(v, volume->name, NULL, text);
+	} else if (ok && sum != catalog->rows_sum) {
+		found(v, volume->name, NULL,
+		    "the index tells other things of its messages than its "
+		    "catalog");
 	}
 
 	return ok;
+}
+
+/* Messages are read by the index's frames, so they have to be the volume's. */
+static bool
+compare_frames(
+    struct verifying *v, const struct sealed_volume *volume, struct err *err)
+{
+	const struct frame_info *own;
+	struct frame_info *known = NULL;
+	struct err why;
+	size_t own_count, count = 0;
+	/* A table that can't be read was reported before. */
+	if (!archive_reader_seek_table(
+		v->reader, volume->name, &own, &own_count, &why))
+		return true;
+	if (!index_frames(
+		v->archive.index, volume->name, &known, &count, err)) {
+		if (err->code != ERR_DAMAGED)
+			return false;
+		found(v, volume->name, NULL, err->text);
+		return true;
+	}
+	bool same = count <= own_count;
+	for (size_t i = 0; i < count && same; i++)
+		same = known[i].offset == own[i].offset &&
+		       known[i].plain == own[i].plain &&
+		       known[i].csize == own[i].csize &&
+		       known[i].dsize == own[i].dsize;
+	free(known);
+	if (!same)
+		found(v, volume->name, NULL,
+		    "the index's frames aren't those of its seek table");
+
+	return true;
 }
 
 static bool
@@ -246,8 +342,11 @@ check_sealed(struct verifying *v, size_t i, struct err *err)
 	atomic_fetch_add(&v->meter.fetched_octets, sums.octets);
 	atomic_fetch_add(&v->meter.listed, sums.catalog_rows);
 
-	return !whole || sums.findings > 0 ||
-	       compare_rows(v, volume, sums.catalog_rows, err);
+	if (!whole || sums.findings > 0)
+		return true;
+
+	return compare_frames(v, volume, err) &&
+	       compare_rows(v, volume, &sums, err);
 }
 
 static bool
