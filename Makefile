@@ -88,8 +88,7 @@ $(B)/it: $(B)/tests/it/main.o
 $(B)/rawimap: $(B)/tests/bench/rawimap.o
 	$(CC) $(LDFLAGS) -o $@ $^ -lssl -lcrypto
 
-$(B)/fetchhash: $(B)/tests/bench/fetchhash.o \
-                $(filter $(foreach r,base conf mail net imap,$(B)/src/$(r)/%),$(LIBOBJ))
+$(B)/fetchhash: $(B)/tests/bench/fetchhash.o $(LIBOBJ)
 	$(CC) $(LDFLAGS) -o $@ $^ $(LDLIBS)
 
 $(B)/fuzz-%: tests/fuzz/%.c $(LIBOBJ)

@@ -16,8 +16,8 @@ enum {
 /*
  * The octets of one message, exactly as the source sent them: in memory up
  * to CONTENT_MEMORY, else in an unnamed file (O_TMPFILE) in a spool folder.
- * Written once from front to end (SHA-256 and the end of the header section
- * are found on the way), then read any number of times by one thread at a
+ * Written once from front to end (the end of the header section is found on
+ * the way), then read any number of times by one thread at a
  * time.
  */
 struct content;
@@ -31,7 +31,9 @@ void content_finish(struct content *);
 void content_free(struct content **);
 
 uint64_t content_size(const struct content *);
-const uint8_t *content_sha256(const struct content *);
+/* Of a message in memory computed on the first call: the thread that takes a
+ * content over shares the work with the one that fetches it. */
+const uint8_t *content_sha256(struct content *);
 /*
  * Octets up to and including the empty line that ends the header section
  * (RFC 5322 2.1); the first of CRLF CRLF, LF LF or mixed; an empty line at

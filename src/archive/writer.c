@@ -165,7 +165,7 @@ static bool
 add_item(struct writer *w, const struct item *item, struct kept *where,
     struct err *err)
 {
-	const struct content *c = item->content;
+	struct content *c = item->content;
 	struct archive_entry *e = w->volume->entry;
 	bool header_only = item->claim == CLAIM_REFERENCE;
 	uint64_t n = header_only ? content_header_size(c) : content_size(c);
@@ -188,7 +188,7 @@ static bool
 deliver_one(struct writer *w, const struct item *item, struct kept *where,
     struct err *err)
 {
-	const struct content *c = item->content;
+	struct content *c = item->content;
 	assert(w->volume != NULL);
 	*where = (struct kept){ .size = content_size(c),
 		.header_size = content_header_size(c) };

@@ -48,6 +48,13 @@ struct belt {
 struct belt *belt_new(enum belt_kind, uint64_t mailbox);
 void belt_free(struct belt **);
 
+enum {
+	/* The belt: enough to keep the delivering thread busy while the
+	 * network pauses, little enough for 64 MiB in all. */
+	BELT_COUNT_MAX = 512,
+	BELT_OCTETS_MAX = 6 << 20
+};
+
 /* The belt between the two threads of a lane, bounded by things and octets. */
 struct queue;
 struct queue *queue_new(size_t max_count, uint64_t max_octets);

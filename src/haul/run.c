@@ -6,13 +6,6 @@
 #include "fetch.h"
 #include "haul/haul.h"
 
-enum {
-	/* The belt: enough to keep the delivering thread busy while the
-	 * network pauses, little enough for 64 MiB in all. */
-	BELT_COUNT_MAX = 512,
-	BELT_OCTETS_MAX = 6 << 20
-};
-
 struct delivering {
 	struct deliver *deliver;
 	struct queue *belt;

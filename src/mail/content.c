@@ -36,13 +36,13 @@ struct content {
 	char *memory;
 	size_t room;
 	uint64_t size, written;
-	uint64_t header_size; /* once line is LINE_FOUND or it is finished */
-	int64_t body_hash;    /* 0: not computed yet */
-	struct digest *digest;
+	uint64_t header_size;  /* once line is LINE_FOUND or it is finished */
+	int64_t body_hash;     /* 0: not computed yet */
+	struct digest *digest; /* of spooled octets, until it is finished */
 	uint8_t sha256[DIGEST_SIZE];
 	enum line line;
 	int fd; /* -1: in memory */
-	bool finished;
+	bool finished, hashed;
 	bool forgotten; /* only the header section is left */
 	char dir[];
 };
@@ -101,7 +101,6 @@ content_new(const char *dir, uint64_t expected)
 
 	memcpy(c->dir, folder, len + 1);
 	c->fd = -1;
-	c->digest = take_digest();
 	if (expected > CONTENT_MEMORY)
 		expected = CONTENT_MEMORY;
 	if (expected > 0) {
@@ -204,6 +203,8 @@ move_to_file(struct content *c, struct err *err)
 	if (!open_spool(c, err) ||
 	    !write_spool(c, c->memory, (size_t)c->size, err))
 		return false;
+	c->digest = take_digest();
+	digest_add(c->digest, c->memory, (size_t)c->size);
 	make_room(c, CONTENT_MEMORY);
 
 	return true;
@@ -240,7 +241,6 @@ content_add(struct content *c, const void *data, size_t n, struct err *err)
 	assert(!c->finished);
 	if (n == 0)
 		return true;
-	digest_add(c->digest, octets, n);
 	if (c->line != LINE_FOUND)
 		find_header_end(c, octets, n);
 	if (c->fd < 0) {
@@ -257,6 +257,7 @@ content_add(struct content *c, const void *data, size_t n, struct err *err)
 		octets += fits;
 		n -= fits;
 	}
+	digest_add(c->digest, octets, n);
 
 	return add_to_file(c, octets, n, err);
 }
@@ -289,8 +290,11 @@ content_finish(struct content *c)
 {
 	if (c->finished)
 		return;
-	digest_end(c->digest, c->sha256);
-	give_digest(&c->digest);
+	if (c->digest != NULL) {
+		digest_end(c->digest, c->sha256);
+		give_digest(&c->digest);
+		c->hashed = true;
+	}
 	if (c->line != LINE_FOUND)
 		c->header_size = c->size;
 	trim(c);
@@ -304,7 +308,7 @@ content_forget_body(struct content *c)
 			    ? (size_t)c->header_size
 			    : CONTENT_HEADER_MAX;
 
-	assert(c->finished);
+	content_sha256(c);
 	if (c->fd >= 0)
 		close(c->fd);
 	c->fd = -1;
@@ -337,9 +341,16 @@ content_size(const struct content *c)
 }
 
 const uint8_t *
-content_sha256(const struct content *c)
+content_sha256(struct content *c)
 {
 	assert(c->finished);
+	if (!c->hashed) {
+		c->digest = take_digest();
+		digest_add(c->digest, c->memory, (size_t)c->size);
+		digest_end(c->digest, c->sha256);
+		give_digest(&c->digest);
+		c->hashed = true;
+	}
 
 	return c->sha256;
 }

@@ -1,7 +1,8 @@
 /*
  * Fetch and hash: every message of an account through the program's own
- * rooms, base to imap, as haul drives them (src/haul/mailbox.c), and dropped
- * as soon as its SHA-256 is known.  No index, no archive.
+ * rooms, base to imap, as haul drives them (src/haul/mailbox.c): one thread
+ * fetches, its belt hands over to another, which hashes and drops.  No index,
+ * no archive.
  *
  *   fetchhash [--ca-file FILE] HOST PORT USER PASSWORD_FILE
  *
@@ -10,12 +11,14 @@
  * one, in whatever order they came.
  */
 #include <inttypes.h>
+#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
 
 #include "base/mem.h"
+#include "haul/queue.h"
 #include "imap/imap.h"
 #include "mail/name.h"
 
@@ -27,7 +30,8 @@ struct reader {
 	size_t fresh, outstanding;
 	bool announced;
 	uint64_t messages, octets;
-	uint8_t hash[DIGEST_SIZE];
+	struct queue *belt;
+	uint8_t hash[DIGEST_SIZE]; /* the hashing thread's */
 	char **boxes;
 	size_t box_count;
 };
@@ -102,12 +106,28 @@ take_body(struct reader *r, struct err *err)
 		    body.why.text);
 	r->messages++;
 	r->octets += content_size(body.content);
-	const uint8_t *sha256 = content_sha256(body.content);
-	for (size_t i = 0; i < DIGEST_SIZE; i++)
-		r->hash[i] ^= sha256[i];
-	content_free(&body.content);
+	struct belt *b = belt_new(BELT_MESSAGE, 0);
+	b->content = body.content;
 
-	return true;
+	return queue_push(r->belt, &b);
+}
+
+static void *
+hash_all(void *arg)
+{
+	struct reader *r = arg;
+	for (bool end = false; !end;) {
+		struct belt *b = queue_pop(r->belt, -1);
+		end = b->kind == BELT_END;
+		if (!end) {
+			const uint8_t *sha256 = content_sha256(b->content);
+			for (size_t i = 0; i < DIGEST_SIZE; i++)
+				r->hash[i] ^= sha256[i];
+		}
+		belt_free(&b);
+	}
+
+	return NULL;
 }
 
 static bool
@@ -184,8 +204,15 @@ main(int argc, char **argv)
 	};
 
 	double start = now();
+	pthread_t hasher;
+	r.belt = queue_new(BELT_COUNT_MAX, BELT_OCTETS_MAX);
+	if (pthread_create(&hasher, NULL, hash_all, &r) != 0)
+		return 1;
 	if (!read_all(&r, &options, &err))
 		die(&err);
+	struct belt *end = belt_new(BELT_END, 0);
+	if (!queue_push(r.belt, &end) || pthread_join(hasher, NULL) != 0)
+		return 1;
 	fprintf(stderr,
 	    "messages %" PRIu64 " octets %" PRIu64 " seconds %.4f hash ",
 	    r.messages, r.octets, now() - start);
