@@ -431,6 +431,89 @@ START_TEST(quick_reads_no_frames_but_the_hash)
 }
 END_TEST
 
+static const struct catalog_row row_base = {
+	.account = "a@x",
+	.mailbox = "INBOX",
+	.uidvalidity = 7,
+	.uid = 11,
+	.sha256 = { 1 },
+	.size = 900,
+	.header_size = 80,
+	.entry = "a@x/INBOX/cur/1",
+	.claim = CLAIM_WHOLE,
+	.frame = 2,
+	.offset = 512,
+};
+
+static void
+change_fact(struct catalog_row *row, int which)
+{
+	switch (which) {
+	case 0:
+		row->account = "b@x";
+		break;
+	case 1: /* the same letters, divided otherwise */
+		row->account = "a@xIN";
+		row->mailbox = "BOX";
+		break;
+	case 2:
+		row->uidvalidity++;
+		break;
+	case 3:
+		row->uid++;
+		break;
+	case 4:
+		row->sha256[31] = 1;
+		break;
+	case 5:
+		row->size++;
+		break;
+	case 6:
+		row->header_size++;
+		break;
+	case 7:
+		row->entry = "a@x/INBOX/cur/2";
+		break;
+	case 8:
+		row->claim = CLAIM_LINK;
+		break;
+	case 9:
+		row->frame++;
+		break;
+	default:
+		row->offset++;
+	}
+}
+
+enum { FACTS = 11 };
+
+START_TEST(a_row_of_other_facts_has_another_sum)
+{
+	struct catalog_row row = row_base;
+	uint64_t sum = archive_row_sum(&row);
+	change_fact(&row, _i);
+	ck_assert_uint_ne(archive_row_sum(&row), sum);
+	/* Flags may change in a mailbox; a catalog tells of their day. */
+	row = row_base;
+	row.flags = 1;
+	row.keywords = "todo";
+	ck_assert_uint_eq(archive_row_sum(&row), sum);
+}
+END_TEST
+
+START_TEST(the_rows_of_a_catalog_are_summed)
+{
+	struct archive_verified sums;
+	fill();
+	rig_seal(&rig);
+	struct rig_findings all =
+	    rig_verify(&rig, rig.sealed_name, rig.sha256, &sums);
+	buf_free(&all.text);
+	ck_assert_uint_eq(sums.catalog_rows, 62);
+	ck_assert_uint_ne(sums.rows_sum, 0);
+}
+END_TEST
+
 Suite *
 suite_archive_verify(void)
 {
@@ -449,6 +532,8 @@ suite_archive_verify(void)
 	tcase_add_test(t, the_reader_survives_numbers_that_make_no_sense);
 	tcase_add_test(t, other_octets_than_archived_are_a_mismatch);
 	tcase_add_test(t, quick_reads_no_frames_but_the_hash);
+	tcase_add_loop_test(t, a_row_of_other_facts_has_another_sum, 0, FACTS);
+	tcase_add_test(t, the_rows_of_a_catalog_are_summed);
 	suite_add_tcase(s, t);
 
 	return s;
