@@ -12,7 +12,8 @@ enum {
 };
 
 /*
- * A name as one safe path component (DESIGN 6): valid UTF-8; %XX for controls,
+ * A name as one safe path component (DESIGN 6): valid UTF-8 in NFC (what NFC
+ * would change is written as %XX, for readers compose names); %XX for controls,
  * "% \ : * ? [ ] \" < > | /", a leading '-', '.' or '~', a trailing dot or
  * blank, and the first octet of what equals, without regard to case, cur, new,
  * tmp, dovecot*, subscriptions, mailhaul.jsonl or a device name of Windows.

@@ -5,6 +5,7 @@
 #include "mail/flags.h"
 
 #include <stdbool.h>
+#include <stdlib.h>
 #include <string.h>
 #include <strings.h>
 #include <utf8proc.h>
@@ -70,9 +71,40 @@ is_reserved(const char *name, size_t len)
 	return false;
 }
 
+static bool
+is_nfc(const char *text, size_t len)
+{
+	const utf8proc_uint8_t *octets = (const utf8proc_uint8_t *)text;
+	utf8proc_uint8_t *made = NULL;
+	size_t ascii = 0;
+	while (ascii < len && octets[ascii] < 128)
+		ascii++;
+	if (ascii == len)
+		return true;
+	utf8proc_ssize_t n = utf8proc_map(octets, (utf8proc_ssize_t)len, &made,
+	    UTF8PROC_STABLE | UTF8PROC_COMPOSE);
+	bool same = n >= 0 && (size_t)n == len && memcmp(made, text, len) == 0;
+	free(made);
+
+	return same;
+}
+
+/* May NFC change this character, or join it to the one before? */
+static bool
+composes(utf8proc_int32_t c, const char *octets, size_t len)
+{
+	utf8proc_category_t category = utf8proc_category(c);
+	bool mark = category == UTF8PROC_CATEGORY_MN ||
+		    category == UTF8PROC_CATEGORY_MC ||
+		    category == UTF8PROC_CATEGORY_ME;
+	bool jamo = c >= 0x1100 && c <= 0x11ff;
+
+	return mark || jamo || !is_nfc(octets, len);
+}
+
 /* Octets of the character at name that may stand as they are; 0: none. */
 static size_t
-plain(const char *name, size_t len)
+plain(const char *name, size_t len, bool composed)
 {
 	utf8proc_int32_t c;
 	utf8proc_ssize_t n = utf8proc_iterate(
@@ -84,6 +116,8 @@ plain(const char *name, size_t len)
 	if (c == 0x2028 || c == 0x2029)
 		return 0;
 	if (c < 127 && strchr("%\\:*?[]\"<>|/", c) != NULL)
+		return 0;
+	if (composed && c >= 128 && composes(c, name, (size_t)n))
 		return 0;
 
 	return (size_t)n;
@@ -111,19 +145,16 @@ add_hash(struct buf *out, const char *name, size_t len)
 	buf_fmt(out, "%%~%s", hex);
 }
 
-void
-path_component(struct buf *out, const char *name, size_t len)
+static void
+add_component(struct buf *out, const char *name, size_t len, bool composed)
 {
 	size_t start = out->len;
 	size_t cut = start; /* where a hash may follow and still fit */
 
-	if (len == 0) {
-		buf_str(out, "%empty");
-		return;
-	}
 	for (size_t at = 0; at < len;) {
-		size_t n =
-		    must_hide(name, len, at) ? 0 : plain(name + at, len - at);
+		size_t n = must_hide(name, len, at)
+			       ? 0
+			       : plain(name + at, len - at, composed);
 		if (n > 0) {
 			buf_add(out, name + at, n);
 		} else {
@@ -139,6 +170,23 @@ path_component(struct buf *out, const char *name, size_t len)
 			return;
 		}
 	}
+}
+
+void
+path_component(struct buf *out, const char *name, size_t len)
+{
+	size_t start = out->len;
+
+	if (len == 0) {
+		buf_str(out, "%empty");
+		return;
+	}
+	add_component(out, name, len, false);
+	/* libarchive and some file systems would compose it behind our back. */
+	if (is_nfc(out->data + start, out->len - start))
+		return;
+	out->len = start;
+	add_component(out, name, len, true);
 }
 
 void
