@@ -101,3 +101,30 @@ imap_edges_find(struct imap_edges *e, struct imap_session *s, uint64_t lo,
 
 	return true;
 }
+
+static bool
+take_last(void *arg, const struct imap_reply *r, struct err *err)
+{
+	struct probe *p = arg;
+	const char *why;
+	(void)err;
+	if (r->kind == IMAP_NUMBERED && imap_text_is(&r->name, "FETCH") &&
+	    imap_fetch_parse(&p->fetch, r->rest, &why) &&
+	    p->fetch.uid > p->uids[0])
+		p->uids[0] = (uint32_t)p->fetch.uid;
+
+	return true;
+}
+
+bool
+imap_edges_last(struct imap_session *s, uint32_t *uid, struct err *err)
+{
+	struct probe p = { .uids = uid, .count = 1 };
+	struct imap_reply done;
+	*uid = 0;
+	bool alive =
+	    imap_session_ask(s, "UID FETCH * (UID)", take_last, &p, &done, err);
+	imap_fetch_free(&p.fetch);
+
+	return alive;
+}

@@ -17,4 +17,7 @@ struct imap_edges {
 bool imap_edges_find(struct imap_edges *, struct imap_session *, uint64_t lo,
     uint64_t step, struct err *);
 
+/* The highest UID, by "*", where numbers lead nowhere; 0: not told. */
+bool imap_edges_last(struct imap_session *, uint32_t *uid, struct err *);
+
 #endif

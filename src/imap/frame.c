@@ -218,7 +218,7 @@ imap_frame_read(struct imap_frame *f, struct err *err)
 		if (found == LITERAL_NONE)
 			return true;
 		if (found == LITERAL_TOO_BIG)
-			return err_set(err, ERR_ACCOUNT, ERR_PROTOCOL,
+			return err_set_transient(err, ERR_ACCOUNT, ERR_PROTOCOL,
 			    "the server announced a literal that no 64-bit "
 			    "number counts");
 		if (!read_literal(f, size, open, err))

@@ -44,10 +44,13 @@ ask_edges(struct imap_pass *p, struct err *err)
 		    (unsigned long long)p->uidnext, (unsigned long long)top);
 		p->uidnext = 0;
 	}
-	if (p->uidnext == 0 && edges.complete && top != 0)
-		p->last = top;
-	else if (p->uidnext == 0)
-		p->last = UINT32_MAX;
+	/* Or 65,536 commands would look for what no number leads to. */
+	uint32_t last = 0;
+	if (p->uidnext == 0 && p->blind && !imap_edges_last(p->s, &last, err))
+		return false;
+	bool known = p->blind ? last != 0 : top != 0;
+	if (p->uidnext == 0)
+		p->last = !known ? UINT32_MAX : top > last ? top : last;
 
 	return true;
 }
