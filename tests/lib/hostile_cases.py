@@ -1,0 +1,564 @@
+#!/usr/bin/env python3
+"""Play hostile_cases through `mailhaul copy`, one table row at a time.
+
+Of every row: exit code, words, counts; no signal, bounded memory, no raw
+control octets on the screen, no file outside the archive, contents that the
+server really gave, verify 0. IDs are those of the project's list of cases.
+"""
+import argparse
+import collections
+import hashlib
+import json
+import os
+import re
+import shutil
+import subprocess
+import sys
+import time
+from concurrent.futures import ThreadPoolExecutor
+
+from scripted_imap import (DATE, Hangup, Message, Server, literal, mail, three,
+                           tls_context)
+
+PASSWORD = "s3cret-of-alice"
+RSS_MAX = 256 << 20
+PLAIN, TLS, STARTTLS = "plain", "tls", "starttls"
+ESC = "\x1b]0;owned\x07\x1b[2J"
+COMPLETE = r"^complete: 3 listed = 3 delivered \+ 0 already$"
+LOST_ONE = r"INCOMPLETE: 3 listed = 2 delivered \+ 0 already \+ 1 "
+
+Case = collections.namedtuple(
+    "Case", "name hooks exit says mode boxes options capability secret_in_clear"
+    " tries", defaults=[0, COMPLETE, PLAIN, None, (), "IMAP4rev1", True, None])
+
+
+# ---- building answers ----
+
+def lines(form):
+    """Each listing line by a format of n, uid, flags, date, size."""
+    def hook(_, n, m):
+        return form.format(n=n, uid=m.uid, flags=m.flags, date=m.date,
+                           size=m.size) + "\r\n"
+    return {"line": hook}
+
+
+FULL = ("* {n} FETCH (UID {uid} FLAGS ({flags}) INTERNALDATE {date} "
+        "RFC822.SIZE {size})")
+
+
+def body_of(uid, answer):
+    """answer(conn, n, m) instead of the body of one message."""
+    def hook(conn, n, m):
+        return answer(conn, n, m) if m.uid == uid else None
+    return {"body": hook}
+
+
+def hang_up(uid, data=b"", times=1 << 30):
+    """The connection ends when this message is asked for."""
+    state = {"left": times}
+
+    def answer(_, n, m):
+        if state["left"] == 0:
+            return None
+        state["left"] -= 1
+        raise Hangup(data(n, m) if callable(data) else data)
+    return body_of(uid, answer)
+
+
+def refuse(uid, word):
+    def hook(conn, rest):
+        if any(m.uid == uid for _, m in conn.chosen(rest)):
+            return f"@ {word}\r\n"
+        return None
+    return {"BODIES": hook}
+
+
+def examine(*said, end="@ OK done"):
+    """EXAMINE's answer; the mailbox is the honest one."""
+    def hook(conn, rest):
+        conn.mailbox = conn.server.mailboxes.get(rest.strip('"'), [])
+        return "".join(s + "\r\n" for s in said) + end + "\r\n"
+    return {"EXAMINE": hook}
+
+
+def uidvalidity_by_connection(conn, rest):
+    conn.mailbox = conn.server.mailboxes["INBOX"]
+    return (f"* 3 EXISTS\r\n* OK [UIDVALIDITY {7 + conn.number}] v\r\n"
+            "* OK [UIDNEXT 4] n\r\n@ OK done\r\n")
+
+
+def listed(*rows):
+    text = "".join(f"* LIST {row}\r\n" for row in rows)
+    return {"LIST": text + "@ OK done\r\n"}
+
+
+def names(*given):
+    """Mailboxes of these names, a message in each; quoted as they are."""
+    return {name: [Message(1, mail(i + 1))] for i, name in enumerate(given)}
+
+
+def listed_quoted(*given, separator='"/"'):
+    rows = []
+    for name in given:
+        quoted = name.replace("\\", "\\\\").replace('"', '\\"')
+        rows.append(f'() {separator} "{quoted}"')
+    return listed(*rows)
+
+
+def flood(line, times):
+    return {"LINES": lambda conn, rest: conn.send(line * times)}
+
+
+def endless(head, piece, total):
+    """A line that doesn't end: the client has to."""
+    def hook(conn, *_):
+        conn.send(head)
+        for _ in range(total // len(piece)):
+            conn.send(piece)
+        raise Hangup(b"")
+    return hook
+
+
+def unsolicited(text):
+    """Before each listing."""
+    def hook(conn, rest):
+        conn.send(text)
+        return None
+    return {"LINES": hook}
+
+
+def inject(data):
+    """Octets in the same segment as STARTTLS's OK, then TLS."""
+    def hook(conn, rest):
+        conn.answer(b"@ OK go on\r\n" + data)
+        conn.start_tls()
+        return b""
+    return {"STARTTLS": hook}
+
+
+def listing_before_tls(conn, rest):
+    conn.answer('* LIST () "/" "Injected"\r\n* CAPABILITY IMAP4rev1 X-EVIL\r\n'
+                "@ OK go on\r\n")
+    conn.start_tls()
+    return b""
+
+
+def dated(*dates):
+    return {"INBOX": [Message(i + 1, mail(i + 1), date=d)
+                      for i, d in enumerate(dates)]}
+
+
+def twice(conn, n, m):
+    other = Message(m.uid, b"Subject: another\r\n\r\nforged\r\n")
+    return literal(n, m) + literal(n, other)
+
+
+def foreign(conn, n, m):
+    other = Message(99, b"Subject: foreign\r\n\r\nnever asked for\r\n")
+    return literal(9, other) + literal(n, m)
+
+
+def throttled_once():
+    state = {"said": False}
+
+    def hook(conn, rest):
+        if state["said"]:
+            return None
+        state["said"] = True
+        raise Hangup(b"* BYE Request is throttled. "
+                     b"Suggested Backoff Time: 1000 milliseconds\r\n")
+    return {"BODIES": hook}
+
+
+EMPTY = {"INBOX": []}
+
+CASES = [
+    Case("honest", {}),
+    Case("honest over TLS", {}, mode=TLS),
+    Case("honest STARTTLS", {}, mode=STARTTLS),
+
+    # ---- bodies ----
+    Case("I05 literal8", {"body": lambda c, n, m: literal(n, m, mark="~")}),
+    Case("I19 sizes that were announced wrongly", lines(FULL.replace(
+        "{size}", "4294967295"))),
+    Case("I19 sizes of nothing", lines(FULL.replace("{size}", "0"))),
+    Case("I20 I21 NUL, bare CR and LF", {}, boxes={"INBOX": [
+        Message(1, b"Subject: a\r\n\r\nNUL \0 in it\r\n"),
+        Message(2, b"Subject: b\n\nbare\nLF\rCR\r\n"),
+        Message(3, b"\0\r\n\r\r\n")]}),
+    Case("empty bodies", {}, boxes={"INBOX": [
+        Message(1, b""), Message(2, b"\r\n"), Message(3, b"x")]}),
+    Case("I22 body NIL", body_of(2, lambda c, n, m:
+         f"* {n} FETCH (UID {m.uid} BODY[] NIL)\r\n"), 1,
+         LOST_ONE + "unreadable"),
+    Case("OK without a body", body_of(2, lambda c, n, m: b""), 1,
+         LOST_ONE + "unreadable"),
+    Case("gone between list and fetch",
+         {**body_of(2, lambda c, n, m: b""),
+          "UIDS": "@ OK none\r\n"}, 0,
+         r"complete: 3 listed = 2 delivered \+ 0 already \+ 1 vanished"),
+    Case("a message that is always refused", refuse(2, "NO [SERVERBUG] broken"),
+         1, LOST_ONE + "unreadable"),
+    Case("a message that is always BAD", refuse(2, "BAD " + ESC), 1,
+         LOST_ONE + "unreadable"),
+    Case("a message that always ends the connection", hang_up(2), 1,
+         LOST_ONE + "unreadable"),
+    Case("BYE in mid-window, once",
+         hang_up(2, b"* BYE shutting down\r\n", times=1)),
+    Case("I07 EOF in mid-literal, once",
+         hang_up(2, lambda n, m: literal(n, m)[:-20], times=1)),
+    Case("I16 a body nobody asked for", body_of(2, foreign)),
+    Case("I17 two bodies for one UID", body_of(2, twice)),
+    Case("I18 a body without UID", body_of(2, lambda c, n, m:
+         literal(n, m).replace(b"UID 2 ", b"")), 1, LOST_ONE + "unreadable"),
+    Case("I01 a literal of 4 GiB, then EOF",
+         hang_up(2, b"* 2 FETCH (UID 2 BODY[] {4294967290}\r\nlittle"), 1,
+         LOST_ONE + "unreadable"),
+    Case("I02 a literal beyond 64 bits",
+         hang_up(2, b"* 2 FETCH (UID 2 BODY[] {18446744073709551617}\r\nx"), 1,
+         None),
+    Case("I03 a literal of -1",
+         hang_up(2, b"* 2 FETCH (UID 2 BODY[] {-1}\r\nx)\r\n"), 1, None),
+    Case("I04 a literal's brace, then more",
+         hang_up(2, b"* 2 FETCH (UID 2 BODY[] {10}x\r\n0123456789)\r\n"), 1,
+         None),
+    Case("a literal that goes on after its size", body_of(2, lambda c, n, m:
+         literal(n, m, size=5)), 1, None),
+    Case("quoted bodies", body_of(2, lambda c, n, m:
+         f'* {n} FETCH (UID {m.uid} BODY[] "quoted")\r\n'), 0, COMPLETE),
+
+    # ---- lines ----
+    Case("odd flags", lines(FULL.replace(
+        "{flags}", r"\Seen \Recent \Bogus \* foo $Phishing"))),
+    Case("flags with junk", lines(FULL.replace(
+        "{flags}", "foo(bar) x\x01y " + ESC)), 0, None),
+    Case("NIL date", lines(FULL.replace("{date}", "NIL"))),
+    Case("no date, no size, no flags", lines("* {n} FETCH (UID {uid})"), 0,
+         None),
+    Case("unknown items", lines(
+        "* {n} FETCH (X-A (1 (2 3)) UID {uid} X-B {{3}}\r\nabc FLAGS ({flags}) "
+        'X-C "q" INTERNALDATE {date} MODSEQ (5) RFC822.SIZE {size} X-D NIL)')),
+    Case("I32 odd dates", {}, boxes=dated(
+        '"00-Jan-0000 00:00:00 +0000"', '"31-Dec-9999 23:59:59 +1400"',
+        '"99-Foo-2020 99:99:99 +9999"')),
+    Case("I33 10,000 keywords, one of 64 KiB", {}, boxes={
+        "INBOX": [Message(1, mail(1), flags=" ".join(
+            f"k{i}" for i in range(10000))),
+            Message(2, mail(2), flags="k" * 65536), Message(3, mail(3))]}),
+    Case("I18 a line without UID", {"line": lambda c, n, m:
+         f"* {n} FETCH (FLAGS () RFC822.SIZE 9)\r\n" if n == 2 else None}, 1,
+         LOST_ONE + "(unreadable|unknown)"),
+    Case("the same UID in two lines", {"line": lambda c, n, m:
+         FULL.format(n=n, uid=min(m.uid, 2), flags="", date=DATE, size=9)
+         + "\r\n"}, 1, None),
+    Case("lines out of order", {"LINES": lambda c, r: "".join(
+        FULL.format(n=m.uid, uid=m.uid, flags="", date=DATE, size=9) + "\r\n"
+        for m in reversed(c.mailbox)) + "@ OK done\r\n"}),
+    Case("I23 EXPUNGE during the listing", {
+        **examine("* 4 EXISTS", "* OK [UIDVALIDITY 7] v", "* OK [UIDNEXT 5] n"),
+        "LINES": lambda c, r: c.send("* 4 EXPUNGE\r\n")}, 0,
+        r"complete: 4 listed = 3 delivered \+ 0 already \+ 1 vanished"),
+    Case("SEARCH junk, unknown codes, ALERT with escapes", unsolicited(
+        "* SEARCH 1 1 4294967295 9999999999999\r\n* OK [X-FOO (a \"b] c\")] hm"
+        f"\r\n* OK [ALERT] {ESC}\r\n* X-JUNK {ESC}\r\n*\r\n* \r\njunk\r\n"
+        "* 5\r\n* 99999999999999999999 EXISTS\r\n"), 0, None),
+    Case("I25 OK for a foreign tag", unsolicited("zzz9 OK done\r\n"), 6,
+         "answered a command that was never sent"),
+    Case("I36 OK with OVERQUOTA", {"LINES": lambda c, r: c.send(
+        "* OK [OVERQUOTA] you are\r\n")}),
+    Case("a throttle that passes", throttled_once()),
+
+    # ---- mailboxes ----
+    Case("EXISTS larger than what is listed", examine(
+        "* 5 EXISTS", "* OK [UIDVALIDITY 7] v", "* OK [UIDNEXT 6] n"), 1,
+        r"INCOMPLETE: 5 listed = 3 delivered \+ 0 already \+ 2 unknown"),
+    Case("EXISTS smaller than what is listed", examine(
+        "* 1 EXISTS", "* OK [UIDVALIDITY 7] v", "* OK [UIDNEXT 4] n")),
+    Case("I15 EXISTS 4294967295, UIDNEXT 0", examine(
+        "* 4294967295 EXISTS", "* OK [UIDVALIDITY 7] v",
+        "* OK [UIDNEXT 0] n"), 1, "4294967292 unknown"),
+    Case("missing UIDNEXT", examine("* 3 EXISTS", "* OK [UIDVALIDITY 7] v")),
+    Case("I15 UIDVALIDITY 0", examine(
+        "* 3 EXISTS", "* OK [UIDVALIDITY 0] v", "* OK [UIDNEXT 4] n"), 1,
+        "gives no UIDVALIDITY"),
+    Case("I15 UIDVALIDITY missing", examine("* 3 EXISTS"), 1,
+         "gives no UIDVALIDITY"),
+    Case("I15 UIDNOTSTICKY", examine(
+        "* 3 EXISTS", "* OK [UIDVALIDITY 7] v", "* OK [UIDNEXT 4] n",
+        "* NO [UIDNOTSTICKY] they change")),
+    Case("I24 UIDVALIDITY changes on reconnect", {
+        "EXAMINE": uidvalidity_by_connection, **hang_up(2, times=1)}, 1,
+        "UIDVALIDITY changed from 7 to 8"),
+    Case("T22 EXAMINE refused with a referral", examine(
+        end="@ NO [REFERRAL imap://attacker.example/] go there"), 1,
+        "REFERRAL"),
+    Case("LIST refused", {"LIST": "@ NO not today\r\n"}, 1, "not today"),
+    Case("LIST BAD", {"LIST": "@ BAD what\r\n"}, 1, "LIST"),
+    Case("I28 NIL separator", listed('() NIL INBOX', '() NIL "a/b"'),
+         says=r"complete: 4 listed = 4 delivered",
+         boxes={"INBOX": three(), "a/b": [Message(1, mail(9))]}),
+    Case("I28 odd separators", listed(
+        r'() "\\" "INBOX"', r'() "\\" "a\\..\\b"', '() "//" "c//d"'),
+        says="complete: 5 listed = 5 delivered",
+        boxes={"INBOX": three(), "a\\..\\b": [Message(1, mail(8))],
+               "c//d": [Message(1, mail(9))]}),
+    Case("N02 N03 paths", listed_quoted(
+        "../../../etc/cron.d/x", "/abs", "..", ".", "a/../../b", "~root",
+        "a//b", "c/", "-rf", ".mailhaul", "cur/new/tmp"), boxes=names(
+        "../../../etc/cron.d/x", "/abs", "..", ".", "a/../../b", "~root",
+        "a//b", "c/", "-rf", ".mailhaul", "cur/new/tmp", "INBOX"),
+        says="complete: 12 listed = 12 delivered"),
+    Case("N09 names that collide", listed_quoted(
+        "Box", "box", "BOX", "box.", "box ", "bo&AOk-", "boe&AwE-"),
+        boxes=names("Box", "box", "BOX", "box.", "box ", "bo&AOk-", "boe&AwE-",
+                    "INBOX"),
+        says="complete: 8 listed = 8 delivered"),
+    Case("N08 modified UTF-7 that is none", listed_quoted(
+        "a&b", "&!!!-", "&2AA-", "&AGE-", "&", "&-&", "\udcff\udcfe"),
+        boxes=names("a&b", "&!!!-", "&2AA-", "&AGE-", "&", "&-&",
+                    "\udcff\udcfe", "INBOX"),
+        says="complete: 8 listed = 8 delivered"),
+    Case("N11 N13 N14 odd names", listed_quoted(
+        "CON", "NUL", "a:b", "*", "%", "#news.x", 'q"q', "b\\s"),
+        boxes=names("CON", "NUL", "a:b", "*", "%", "#news.x", 'q"q', "b\\s",
+                    "INBOX"), says="complete: 9 listed = 9 delivered"),
+    Case("N10 long and deep names", listed_quoted(
+        "x" * 4000, "/".join("d" * 3 for _ in range(200))),
+        boxes=names("x" * 4000, "/".join("d" * 3 for _ in range(200)),
+                    "INBOX"), says="complete: 3 listed = 3 delivered"),
+    Case("N12 INBOX twice", listed_quoted("INBOX", "Inbox", "inbox")),
+    Case("N01 N04 N06 names with controls are not silent", listed(
+        '() "/" INBOX', '() "/" {19}\r\nx\r\nA1 DELETE INBOX x',
+        '() "/" "a\x1b]0;owned\x07b"', '() "/" {3}\r\na\x00b'), 1,
+        "FAILED .*left out"),
+    Case("a LIST line that can't be read is not silent", listed(
+        '() "/" INBOX', "(((", '() "/'), 1, "FAILED .*left out"),
+    Case("no INBOX in LIST", listed('() "/" "Other"'),
+         boxes={"INBOX": three(), "Other": []}),
+    Case("a mailbox that isn't there any more", listed_quoted(
+        "INBOX", "Ghost"), 1, "FAILED Ghost"),
+
+    # ---- endless things ----
+    Case("I12 an endless greeting", {"greeting": endless(
+        b"* OK ", b"x" * 65536, 64 << 20)}, 6, None, secret_in_clear=False),
+    Case("N08 a name that is not composed", listed_quoted("boe&AwE-", "&AwE-"),
+         boxes=names("boe&AwE-", "&AwE-", "INBOX"),
+         says="complete: 3 listed = 3 delivered"),
+    Case("I11 an endless line", {"LINES": endless(
+        b"* 1 FETCH (UID 1 FLAGS (", b"x" * 65536, 128 << 20)}, 6, None),
+    Case("I14 an untagged flood", flood(b"* OK x\r\n" * 1000, 4300), 6,
+         "without ending a command"),
+    Case("I13 parentheses without end", unsolicited(
+        b"* 1 FETCH (BODYSTRUCTURE " + b"(" * 1000000 + b")" * 1000000
+        + b")\r\n"), 1, r"4 listed = 3 delivered .* 1 unreadable"),
+    Case("I06 a literal of 20 MB that is no body", unsolicited(
+        b"* 1 FETCH (X-JUNK {20000000}\r\n" + b"x" * 20000000 + b")\r\n"), 0,
+        None),
+
+    # ---- sessions ----
+    Case("T20 BYE with a referral", {"greeting":
+         "* BYE [REFERRAL imap://attacker.example/] go\r\n"}, 6, "REFERRAL",
+         secret_in_clear=False, boxes=EMPTY),
+    Case("T21 LOGIN refused with a referral", {
+        "LOGIN": "@ NO [REFERRAL imap://x@attacker.example/] go\r\n",
+        "AUTHENTICATE": "@ NO [REFERRAL imap://x@attacker.example/] go\r\n"},
+        5, "REFERRAL", tries=1),
+    Case("T23 a greeting of escapes and BADCHARSET", {"greeting":
+         f'* OK [BADCHARSET ("x")] {ESC}\r\n'}, 0, None),
+    Case("T23 ALERT with escapes and a refusal", {
+        "LOGIN": f"* OK [ALERT] {ESC}\r\n@ NO {ESC} no\r\n",
+        "AUTHENTICATE": f"@ NO {ESC} no\r\n"}, 5, "refused", tries=1),
+    Case("T11 CAPABILITY BAD", {"CAPABILITY": "@ BAD what\r\n"}, None, None),
+    Case("T24 LOGINDISABLED", {}, 5, None, capability="IMAP4rev1 LOGINDISABLED",
+         secret_in_clear=False),
+    Case("no greeting but HTTP", {"greeting":
+         "HTTP/1.1 400 Bad Request\r\n\r\n"}, 6, "does not greet",
+         secret_in_clear=False),
+    Case("login throttled", {
+        "LOGIN": "@ NO [UNAVAILABLE] later\r\n",
+        "AUTHENTICATE": "@ NO [UNAVAILABLE] later\r\n"}, 4, "later", tries=1),
+    Case("T18 PREAUTH on a STARTTLS port", {"greeting": "* PREAUTH in\r\n"}, 6,
+         "PREAUTH", STARTTLS, secret_in_clear=False),
+    Case("T19 PREAUTH over TLS", {"greeting": "* PREAUTH in\r\n"}, 6,
+         "PREAUTH", TLS),
+    Case("T19 PREAUTH over TLS, allowed", {"greeting": "* PREAUTH in\r\n"},
+         mode=TLS, options=("--allow-preauth",)),
+    Case("T12 STARTTLS NO", {"STARTTLS": "@ NO not now\r\n"}, 6,
+         "refuses STARTTLS", STARTTLS, secret_in_clear=False),
+    Case("T13 STARTTLS BAD", {"STARTTLS": "@ BAD what\r\n"}, 6,
+         "refuses STARTTLS", STARTTLS, secret_in_clear=False),
+    Case("T14 STARTTLS +", {"STARTTLS": "+ go on\r\n"}, 6, None, STARTTLS,
+         secret_in_clear=False),
+    Case("T15 STARTTLS OK, then plain text goes on", {
+        "STARTTLS": "@ OK go\r\n* OK hello again\r\n"}, 6, None, STARTTLS,
+        secret_in_clear=False),
+    Case("T16 octets behind STARTTLS's OK", inject(
+        b"* CAPABILITY IMAP4rev1 AUTH=PLAIN\r\n"), 6, None, STARTTLS,
+        secret_in_clear=False),
+    Case("T17 a LIST before TLS does not survive", {
+        "STARTTLS": listing_before_tls}, mode=STARTTLS, secret_in_clear=False),
+]
+
+
+# ---- playing ----
+
+class Player:
+    def __init__(self, options):
+        self.o = options
+        self.context = tls_context(options.certificate, options.key)
+        with open(options.program, "rb") as file:
+            sanitized = b"__asan_init" in file.read()
+        self.rss_max = RSS_MAX * 8 if sanitized else RSS_MAX
+
+    def command(self, case, server, archive):
+        scheme = "imaps" if case.mode == TLS else "imap"
+        command = [self.o.program, "copy",
+                   f"{scheme}://alice@127.0.0.1:{server.port}/", archive,
+                   "--source-password-file", self.o.password_file,
+                   "--ca-file", self.o.certificate, "--retry-wait", "0.02",
+                   "--retries", "2", "--timeout", "20", "-v", *case.options]
+        return command + (["--source-tls=plaintext"]
+                          if case.mode == PLAIN else [])
+
+    def run(self, command, work):
+        """(exit code or -signal, peak RSS in octets, output)"""
+        with open(os.path.join(work, "..", os.path.basename(work) + ".out"),
+                  "wb+") as out:
+            process = subprocess.Popen(command, stdout=out, stderr=out,
+                                       stdin=subprocess.DEVNULL, cwd=work)
+            end = time.monotonic() + self.o.seconds
+            while True:
+                pid, status, usage = os.wait4(process.pid, os.WNOHANG)
+                if pid:
+                    break
+                if time.monotonic() > end:
+                    process.kill()
+                    os.wait4(process.pid, 0)
+                    return "hung", 0, ""
+                time.sleep(0.01)
+            process.returncode = os.waitstatus_to_exitcode(status)
+            out.seek(0)
+            return process.returncode, usage.ru_maxrss * 1024, out.read()
+
+    def catalog(self, archive):
+        rows = []
+        folder = os.path.join(archive, "volumes")
+        for file in os.listdir(folder) if os.path.isdir(folder) else []:
+            if not file.endswith(".tar.zst"):
+                continue
+            text = subprocess.run(
+                ["tar", "--zstd", "-xOf", os.path.join(folder, file),
+                 ".mailhaul/CATALOG.jsonl"], capture_output=True, check=True)
+            rows += [json.loads(x) for x in text.stdout.splitlines()]
+        return rows
+
+    def findings(self, case, server, work):
+        archive = os.path.join(work, "archive")
+        code, rss, output = self.run(self.command(case, server, archive), work)
+        text = output.decode("utf-8", "replace") if output else ""
+        wrong = []
+        if code == "hung" or (isinstance(code, int) and code < 0):
+            wrong.append(f"ended by {code}")
+        if code in (97, 98, 99, 134, 139):
+            wrong.append("a crash or a sanitizer's finding")
+        if case.exit is not None and code != case.exit:
+            wrong.append(f"exit {code}, not {case.exit}")
+        if case.says and not re.search(case.says, text, re.M):
+            wrong.append(f"doesn't say: {case.says}")
+        if rss > self.rss_max:
+            wrong.append(f"{rss >> 20} MiB of memory")
+        if re.search(rb"[\x00-\x08\x0b-\x1f\x7f]", output or b""):
+            wrong.append("raw control octets on the screen")
+        if PASSWORD.encode() in (output or b""):
+            wrong.append("the password on the screen")
+        clear = server.clear if server.encrypted else bytes(server.heard)
+        told = PASSWORD.encode() in clear or b"AUTHENTICATE" in clear
+        if (case.mode != PLAIN or not case.secret_in_clear) and told:
+            if case.mode != TLS:
+                wrong.append("a login in clear")
+        logins = sum(c in ("LOGIN", "AUTHENTICATE") for c in server.commands)
+        if case.tries is not None and logins != case.tries:
+            wrong.append(f"{logins} logins, not {case.tries}")
+        if {"DELETE", "CREATE", "STORE", "EXPUNGE", "SELECT"} & set(
+                server.commands):
+            wrong.append(f"it said {server.commands}")
+        if os.listdir(work) not in ([], ["archive"]):
+            wrong.append(f"files outside the archive: {os.listdir(work)}")
+        wrong += self.archive_findings(case, server, archive, text, code)
+        return wrong, text, rss
+
+    def archive_findings(self, case, server, archive, text, code):
+        wrong = []
+        if not os.path.exists(os.path.join(archive, "mailhaul.db")):
+            return wrong if code else ["no archive"]
+        verify = subprocess.run([self.o.program, "verify", archive],
+                                capture_output=True, text=True, timeout=60)
+        if verify.returncode:
+            wrong.append(f"verify {verify.returncode}: {verify.stderr}")
+        given = {hashlib.sha256(m.body).hexdigest()
+                 for box in server.mailboxes.values() for m in box}
+        given.add(hashlib.sha256(b"quoted").hexdigest())
+        rows = self.catalog(archive)
+        if case.name.startswith("a literal that goes on"):
+            given |= {hashlib.sha256(m.body[:5]).hexdigest() for m in three()}
+        made_up = [r for r in rows if r["sha256"] not in given]
+        if made_up:
+            wrong.append(f"contents that the server never gave: {made_up}")
+        delivered = re.search(r"listed = (\d+) delivered", text)
+        if delivered and int(delivered[1]) != len(rows):
+            wrong.append(f"{len(rows)} in the catalogs, {delivered[1]} said")
+        return wrong
+
+    def play(self, case):
+        name = re.sub(r"[^A-Za-z0-9]+", "-", case.name)
+        work = os.path.join(self.o.work, name)
+        os.makedirs(work)
+        boxes = case.boxes or {"INBOX": three()}
+        server = Server(case.hooks, boxes, case.capability,
+                        case.mode == TLS, self.context)
+        server.start()
+        began = time.monotonic()
+        try:
+            wrong, text, rss = self.findings(case, server, work)
+        except Exception as error:  # a case must not hide the others
+            wrong, text, rss = [f"{type(error).__name__}: {error}"], "", 0
+        server.stop()
+        if not server.count:
+            wrong.append("nobody connected")
+        shutil.rmtree(work)
+        return case, wrong, text, rss, time.monotonic() - began
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--program", required=True)
+    parser.add_argument("--work", required=True)
+    parser.add_argument("--certificate", required=True)
+    parser.add_argument("--key", required=True)
+    parser.add_argument("--seconds", type=int, default=60)
+    parser.add_argument("--only", default="", metavar="REGEX")
+    parser.add_argument("--verbose", action="store_true")
+    options = parser.parse_args()
+    options.password_file = os.path.join(options.work, "password")
+    with open(os.open(options.password_file, os.O_WRONLY | os.O_CREAT, 0o600),
+              "w") as file:
+        file.write(PASSWORD + "\n")
+    player = Player(options)
+    cases = [c for c in CASES if re.search(options.only, c.name)]
+    failed, peak = 0, 0
+    with ThreadPoolExecutor(3) as pool:
+        for case, wrong, text, rss, took in pool.map(player.play, cases):
+            peak = max(peak, rss)
+            if wrong or options.verbose:
+                print(f"{'FAILED' if wrong else 'ok'}: {case.name} "
+                      f"({took:.1f} s, {rss >> 20} MiB)")
+                for finding in wrong:
+                    print(f"    {finding}")
+                print("    | " + text[-1500:].replace("\n", "\n    | "))
+            failed += bool(wrong)
+    print(f"{len(cases)} cases, {failed} failed, at most {peak >> 20} MiB")
+    sys.exit(1 if failed or not cases else 0)
+
+
+if __name__ == "__main__":
+    main()
