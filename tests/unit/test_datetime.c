@@ -99,7 +99,7 @@ END_TEST
 
 START_TEST(the_calendar_is_that_of_the_system)
 {
-	char text[36], want[36];
+	char text[36], want[96];
 	int rounds = 0;
 
 	for (int64_t t = -62167219200; t < 253402300800; t += 86400 * 13 + 7) {
