@@ -121,7 +121,7 @@ for state in "${states[@]}"; do
 	# What the haul itself didn't have, and some of the rest.
 	grep -vxFf "$W/names" "$W/recovery" | sort -u >"$W/again" || :
 	cat "$W/again" >>"$W/recovery.only"
-	some "$(is_soak && echo 8 || echo 2)" "$W/recovery" >>"$W/again"
+	some "$(is_soak && echo 4 || echo 2)" "$W/recovery" >>"$W/again"
 	while IFS= read -r at <&8; do
 		saved
 		crash "$at" saved

@@ -57,14 +57,18 @@ kill_after() {
 }
 
 # one_kill PACE: after a random part of what there is left to do, or of a
-# PACE-th of it. 1: the run had completed.
+# PACE-th of it; only one in four may fall into the login, which does nothing.
+# 1: the run had completed.
 one_kill() {
-	local before=$settled left
-	left=$((idle_ms + (clean_ms - idle_ms) * (messages - settled) / messages))
-	random_below $((left * tenths / 10 / $1 + 1))
+	local before=$settled start=0 left
+	left=$(((clean_ms - idle_ms) * (messages - settled) / messages))
+	random_below 4
+	[ "$random" -eq 0 ] || start=$((idle_ms / 2))
+	left=$(((idle_ms + left) * tenths / 10 / $1 - start))
+	random_below $((left > 0 ? left : 1))
 	rm -f "$W/points"
 	begin
-	if ! kill_after "$random"; then
+	if ! kill_after $((start + random)); then
 		missed=$((missed + 1))
 		tenths=$((tenths > 4 ? tenths - 1 : 4))
 		return 1
@@ -113,8 +117,8 @@ rm -rf "$ARCHIVE"
 tenths=9 # of what is left; less when runs end before they are hit
 while [ "$kills" -lt "$wanted" ]; do
 	one_archive 1 8
-	one_archive 3 12
-	! is_soak || one_archive 10 40
+	one_archive 2 12
+	! is_soak || one_archive 4 20
 	[ $((missed * 2)) -le "$wanted" ] || fail "$missed kills came too late"
 done
 
