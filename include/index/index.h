@@ -9,9 +9,10 @@
 /*
  * The SQLite index (DESIGN 7, schemas/).  A connection belongs to one thread;
  * two threads open two.  All ids are > 0.  Every failure is ERR_RUN:
- * ERR_DAMAGED (not a database, wrong application_id or version, corrupt),
- * ERR_DISK_FULL, ERR_LOCKED, ERR_IO; text borrowed by a row or struct is valid
- * until the next call on the same connection.
+ * ERR_DAMAGED (not a database, wrong application_id, corrupt), ERR_USAGE (none
+ * there to read, or another version's), ERR_DISK_FULL (full or not writable),
+ * ERR_LOCKED, ERR_IO; text borrowed by a row is valid until the next row of the
+ * same rows, or while each runs.
  */
 struct index;
 
@@ -190,7 +191,7 @@ struct index_query { /* all borrowed; NULL, 0 or "" means any */
 	int64_t since, before; /* INTERNALDATE; 0: any */
 	int outcome;           /* -1: delivered only; else enum outcome, or
 				  OUTCOME_COUNT: everything */
-	uint64_t run;          /* placements begun in it, or outcomes of it */
+	uint64_t run;          /* whose outcome, as it is now, is of that run */
 };
 struct index_row {
 	struct catalog_row row;

@@ -548,9 +548,9 @@ index_rows_catalog(
     void *index_rows, struct catalog_row *row, bool *end, struct err *err)
 {
 	struct index_row out;
-	if (!index_rows_next(index_rows, &out, end, err))
+	if (!index_rows_next(index_rows, &out, end, err) || *end)
 		return false;
 	*row = out.row;
 
-	return !*end;
+	return true;
 }
