@@ -183,6 +183,10 @@ check_server(struct checking *c, struct err *err)
 		print_facts(c);
 	if (!c->source.ops->list(c->source.data, add_box, c, err))
 		return false;
+	/* Each was warned of; a run will fail them too. */
+	struct source_caps caps = { 0 };
+	c->source.ops->capabilities(c->source.data, &caps);
+	c->failed += caps.unlisted;
 	if (c->n > 0)
 		qsort(c->boxes, c->n, sizeof(*c->boxes), by_name);
 	c->sizes_known = true;

@@ -79,7 +79,7 @@ open_target(struct copying *c, struct err *err)
 	const char *arg = c->o->args[1];
 	if (!c->o->dry_run)
 		return archive_port_write(
-		    &c->to, c->o, arg, c->command.data, err);
+		    &c->to, c->o, arg, c->command.data, &c->meter, err);
 	if (archive_port_read(&c->to, c->o, arg, err))
 		return true;
 	if (err->code != ERR_USAGE || c->to.dir == NULL)

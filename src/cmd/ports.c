@@ -256,8 +256,17 @@ index_must_exist(const struct archive_port *p, struct err *err)
 	    "folder starts a new archive.");
 }
 
+static void
+show_sealing(void *arg, uint64_t done, uint64_t of)
+{
+	struct meter *meter = arg;
+	atomic_store(&meter->sealed_octets, done);
+	atomic_store(&meter->sealing_octets, of);
+}
+
 static bool
-make_target(struct archive_port *p, const struct options *o, struct err *err)
+make_target(struct archive_port *p, const struct options *o,
+    struct meter *meter, struct err *err)
 {
 	struct archive_options options = {
 		.dir = p->dir,
@@ -266,6 +275,8 @@ make_target(struct archive_port *p, const struct options *o, struct err *err)
 		.threads = (int)o->threads,
 		.volume_limit = o->volume_size,
 		.min_free = o->min_free == 0 ? 1 : o->min_free,
+		.sealing = show_sealing,
+		.sealing_arg = meter,
 	};
 
 	return archive_target_new(&p->target, &options, err);
@@ -273,7 +284,7 @@ make_target(struct archive_port *p, const struct options *o, struct err *err)
 
 bool
 archive_port_write(struct archive_port *p, const struct options *o,
-    const char *arg, const char *command, struct err *err)
+    const char *arg, const char *command, struct meter *meter, struct err *err)
 {
 	if (!set_paths(p, o, arg, err) || !archive_create(p->dir, err) ||
 	    !index_lock_run(p->index_path, &p->lock, err) ||
@@ -281,7 +292,7 @@ archive_port_write(struct archive_port *p, const struct options *o,
 	    !index_open(&p->index, p->index_path, INDEX_WRITE, err) ||
 	    !index_account(p->index, "archive", "archive", &p->account, err) ||
 	    !runs_recover(p, err) || !runs_begin(p, command, err) ||
-	    !make_target(p, o, err))
+	    !make_target(p, o, meter, err))
 		return false;
 
 	return runs_continue_volumes(p, o, err);

@@ -6,6 +6,7 @@
 #include "base/buf.h"
 #include "conf/endpoint.h"
 #include "conf/secret.h"
+#include "haul/meter.h"
 #include "imap/imap.h"
 #include "index/index.h"
 #include "options.h"
@@ -47,10 +48,10 @@ bool archive_port_read(struct archive_port *, const struct options *,
 /*
  * For writing: made if it lacks, locked; what a killed run left behind is put
  * in order (interrupted runs closed with their manifests, its volume
- * continued); a new run begins.
+ * continued); a new run begins. The meter is told of volumes read back.
  */
 bool archive_port_write(struct archive_port *, const struct options *,
-    const char *arg, const char *command, struct err *);
+    const char *arg, const char *command, struct meter *, struct err *);
 /* The run ends: state, manifest. */
 bool archive_port_end_run(
     struct archive_port *, enum index_run_state, struct err *);

@@ -7,6 +7,7 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "imap/codes.h"
+#include "imap/mailbox.h"
 #include "mail/name.h"
 
 /* RFC 2342: "personal", "other users'" and "shared", in this order. */
@@ -22,7 +23,8 @@ struct found {
 	size_t len;
 	char separator;
 	uint32_t attributes;
-	bool listed; /* LIST said it; else only LSUB did */
+	bool listed;                 /* LIST said it; else only LSUB did */
+	struct source_opened status; /* of LIST-STATUS; zeros: not told */
 };
 
 struct listing {
@@ -161,6 +163,24 @@ add_mailbox(struct listing *l, const struct imap_reply *r, const char *name,
 	f->attributes |= attributes;
 }
 
+/* RFC 5819: STATUS lines stand among those of LIST. */
+static void
+take_list_status(struct listing *l, const struct imap_reply *r)
+{
+	struct imap_tokens t = r->rest;
+	struct buf name = { 0 };
+	struct imap_token token = imap_token_next(&t);
+	bool good = imap_token_text(&name, &token) &&
+		    name_is_safe(name.data, name.len) &&
+		    imap_token_next(&t).kind == IMAP_OPEN;
+	if (good && l->count < IMAP_MAILBOXES_MAX) {
+		uint64_t size;
+		struct found *f = find_or_add(l, name.data, name.len);
+		imap_read_status(&t, &f->status, &size);
+	}
+	buf_free(&name);
+}
+
 static bool
 take_mailbox(void *arg, const struct imap_reply *r, struct err *err)
 {
@@ -169,6 +189,8 @@ take_mailbox(void *arg, const struct imap_reply *r, struct err *err)
 	struct buf name = { 0 };
 	uint32_t attributes = 0;
 	char separator;
+	if (r->kind == IMAP_DATA && imap_text_is(&r->name, "STATUS"))
+		take_list_status(l, r);
 	if (r->kind != IMAP_DATA ||
 	    !imap_text_is(&r->name, l->subscribed ? "LSUB" : "LIST"))
 		return true;
@@ -266,15 +288,22 @@ space_of(const struct listing *l, const struct found *f)
 
 /* --- the exchange ------------------------------------------------------ */
 
+/* RFC 5258 RETURN, RFC 6154, RFC 5819: one command tells all. */
+static void
+add_return(struct listing *l, struct buf *command)
+{
+	buf_str(command, " RETURN (SUBSCRIBED");
+	if (imap_session_can(l->s, "SPECIAL-USE"))
+		buf_str(command, " SPECIAL-USE");
+	if (imap_session_can(l->s, "LIST-STATUS"))
+		buf_str(command, " STATUS (MESSAGES UIDNEXT UIDVALIDITY)");
+	buf_char(command, ')');
+}
+
 static bool
 list_pattern(struct listing *l, const char *prefix, struct err *err)
 {
-	/* RFC 5258 RETURN, RFC 6154: one command tells all. */
 	bool extended = imap_session_can(l->s, "LIST-EXTENDED");
-	const char *wanted = !extended ? ""
-			     : imap_session_can(l->s, "SPECIAL-USE")
-				 ? " RETURN (SPECIAL-USE SUBSCRIBED)"
-				 : " RETURN (SUBSCRIBED)";
 	struct buf pattern = { 0 }, command = { 0 };
 	struct imap_reply done;
 	buf_fmt(&pattern, "%s*", prefix);
@@ -284,7 +313,8 @@ list_pattern(struct listing *l, const char *prefix, struct err *err)
 		buf_clear(&command);
 		buf_str(&command, lsub ? "LSUB \"\" " : "LIST \"\" ");
 		imap_add_quoted(&command, pattern.data, pattern.len);
-		buf_str(&command, lsub ? "" : wanted);
+		if (extended)
+			add_return(l, &command);
 		good = imap_session_command(
 		    l->s, &command, take_mailbox, l, &done, err);
 		/* Subscriptions are a courtesy, the list is not. */
@@ -352,8 +382,10 @@ tell(struct listing *l,
 			.display = display.data,
 			.separator = f->separator,
 			.attributes = f->attributes,
-			.subscribed =
-			    (f->attributes & MAILBOX_SUBSCRIBED) != 0 },
+			.subscribed = (f->attributes & MAILBOX_SUBSCRIBED) != 0,
+			.messages = f->status.messages,
+			.uidnext = f->status.uidnext,
+			.uidvalidity = f->status.uidvalidity },
 		    err);
 	}
 	buf_free(&display);

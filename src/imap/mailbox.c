@@ -80,6 +80,33 @@ struct status {
 	bool seen;
 };
 
+void
+imap_read_status(
+    struct imap_tokens *t, struct source_opened *opened, uint64_t *size)
+{
+	const struct {
+		const char *item;
+		uint64_t *value;
+	} items[] = {
+		{ "MESSAGES", &opened->messages },
+		{ "UIDNEXT", &opened->uidnext },
+		{ "UIDVALIDITY", &opened->uidvalidity },
+		{ "HIGHESTMODSEQ", &opened->modseq },
+		{ "SIZE", size },
+	};
+	for (;;) {
+		struct imap_token name = imap_token_next(t);
+		struct imap_token value = imap_token_next(t);
+		if (name.kind != IMAP_ATOM ||
+		    (value.kind == IMAP_OPEN && !imap_token_skip_list(t)) ||
+		    value.kind == IMAP_END)
+			return;
+		for (size_t i = 0; i < sizeof(items) / sizeof(items[0]); i++)
+			if (imap_token_is(&name, items[i].item))
+				imap_token_number(&value, items[i].value);
+	}
+}
+
 /* * STATUS "name" (MESSAGES 3 UIDNEXT 4 …) */
 static bool
 take_status(void *arg, const struct imap_reply *r, struct err *err)
@@ -90,28 +117,10 @@ take_status(void *arg, const struct imap_reply *r, struct err *err)
 	if (r->kind != IMAP_DATA || !imap_text_is(&r->name, "STATUS") ||
 	    !imap_token_skip(&t) || imap_token_next(&t).kind != IMAP_OPEN)
 		return true;
-	const struct {
-		const char *item;
-		uint64_t *value;
-	} items[] = {
-		{ "MESSAGES", &status->opened->messages },
-		{ "UIDNEXT", &status->opened->uidnext },
-		{ "UIDVALIDITY", &status->opened->uidvalidity },
-		{ "HIGHESTMODSEQ", &status->opened->modseq },
-		{ "SIZE", status->size },
-	};
 	status->seen = true;
-	for (;;) {
-		struct imap_token name = imap_token_next(&t);
-		struct imap_token value = imap_token_next(&t);
-		if (name.kind != IMAP_ATOM ||
-		    (value.kind == IMAP_OPEN && !imap_token_skip_list(&t)) ||
-		    value.kind == IMAP_END)
-			return true;
-		for (size_t i = 0; i < sizeof(items) / sizeof(items[0]); i++)
-			if (imap_token_is(&name, items[i].item))
-				imap_token_number(&value, items[i].value);
-	}
+	imap_read_status(&t, status->opened, status->size);
+
+	return true;
 }
 
 bool
