@@ -159,6 +159,14 @@ static const struct {
 	{ "../../../etc/cron.d/x", "%2E%2E/%2E%2E/%2E%2E/etc/cron.d/x" },
 	{ "a%2Fb", "a%252Fb" },
 	{ "a/cur", "a/%63ur" },
+	/* Composed stays, so does a lone mark; what NFC changes is written out.
+	 */
+	{ "bo\xc3\xa9", "bo\xc3\xa9" },
+	{ "boe\xcc\x81", "boe%CC%81" },
+	{ "\xcc\x81", "\xcc\x81" },
+	{ "\xe1\x84\x80\xe1\x85\xa1", "%E1%84%80%E1%85%A1" },
+	{ "\xe2\x84\xab", "%E2%84%AB" }, /* the sign of Angstroem */
+	{ ".\xcc\x81", "%2E%CC%81" },
 };
 
 START_TEST(mailboxes_stay_below_their_folder)
