@@ -87,11 +87,7 @@ find_parse(struct find *f, struct index *index, const struct options *o,
 	*f = (struct find){ .query.outcome = -1 };
 	f->query.account = o->account;
 	f->query.uid = o->uid;
-	if (o->mailbox != NULL) {
-		f->mailbox[0] = o->mailbox;
-		f->query.include = f->mailbox;
-		f->query.include_count = 1;
-	}
+	f->exact = o->mailbox;
 	if (o->message_id != NULL)
 		return by_message_id(f, o->message_id);
 	if (o->sha256 != NULL)
@@ -115,6 +111,21 @@ find_free(struct find *f)
 	buf_free(&f->message_id);
 }
 
+/* A glob would take children too, and stumble over names with a star. */
+static bool
+is_mailbox(const char *name, const char *wanted)
+{
+	return wanted == NULL || strcmp(name, wanted) == 0 ||
+	       (strcasecmp(name, "INBOX") == 0 &&
+		   strcasecmp(wanted, "INBOX") == 0);
+}
+
+static bool
+is_entry(const char *entry, const char *wanted)
+{
+	return wanted == NULL || (entry != NULL && strcmp(entry, wanted) == 0);
+}
+
 bool
 find_next(const struct find *f, struct index_rows *rows, struct index_row *row,
     bool *end, struct err *err)
@@ -122,9 +133,8 @@ find_next(const struct find *f, struct index_rows *rows, struct index_row *row,
 	do
 		if (!index_rows_next(rows, row, end, err))
 			return false;
-	while (
-	    !*end && f->entry != NULL &&
-	    (row->row.entry == NULL || strcmp(row->row.entry, f->entry) != 0));
+	while (!*end && (!is_entry(row->row.entry, f->entry) ||
+			    !is_mailbox(row->row.mailbox, f->exact)));
 
 	return true;
 }

@@ -13,12 +13,13 @@ struct find {
 	struct buf message_id; /* canonical */
 	uint8_t sha256[DIGEST_SIZE];
 	const char *mailbox[1];
-	const char *entry; /* rows must have it; NULL: any */
+	/* What rows must have besides; borrowed; NULL: any. */
+	const char *entry, *exact; /* exact: the mailbox's display name */
 };
 bool find_parse(struct find *, struct index *, const struct options *,
     const char *id, struct err *);
 void find_free(struct find *);
-/* index_rows_next, skipping what find's entry excludes. */
+/* index_rows_next, skipping what entry and exact exclude. */
 bool find_next(const struct find *, struct index_rows *, struct index_row *,
     bool *end, struct err *);
 

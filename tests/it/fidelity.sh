@@ -67,11 +67,14 @@ show_many() {
 	done
 }
 
-# show_placement USER: a random row by mailbox and UID.
+# show_placement USER [MAILBOX]: a random row, of this mailbox, by mailbox and
+# UID.
 show_placement() {
-	local row
-	random_below "$(wc -l <"$W/$1.dump")"
-	row=$(sed -n "$((random + 1))p" "$W/$1.dump")
+	local row rows
+	mapfile -t rows < <(jq -c --arg only "${2:-}" \
+		'select($only == "" or .mailbox == $only)' "$W/$1.dump")
+	random_below "${#rows[@]}"
+	row=${rows[random]}
 	expect_exit 0 mailhaul show "$ARCHIVE" --account "$1@127.0.0.1" \
 		--mailbox "$(jq -r .mailbox <<<"$row")" --uid "$(jq -r .uid <<<"$row")"
 	assert_equal "$(sha256sum <"$W/out" | cut -d' ' -f1)" \
@@ -128,6 +131,10 @@ for user in "${users[@]}"; do
 	for _ in 1 2 3 4 5 6 7 8; do
 		show_placement "$user"
 	done
+done
+# A parent with children, a name that is a glob, one that needs escapes.
+for mailbox in Projects/2026 'star * and ?' '100% sure' 'R&D'; do
+	show_placement alice "$mailbox"
 done
 
 say "mailhaul export"
