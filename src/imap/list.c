@@ -170,7 +170,7 @@ take_list_status(struct listing *l, const struct imap_reply *r)
 	struct imap_tokens t = r->rest;
 	struct buf name = { 0 };
 	struct imap_token token = imap_token_next(&t);
-	bool good = imap_token_text(&name, &token) &&
+	bool good = imap_token_text(&name, &token) && name.len > 0 &&
 		    name_is_safe(name.data, name.len) &&
 		    imap_token_next(&t).kind == IMAP_OPEN;
 	if (good && l->count < IMAP_MAILBOXES_MAX) {

@@ -588,9 +588,13 @@ static bool
 hear_mailbox(void *arg, const struct source_mailbox *m, struct err *err)
 {
 	(void)err;
-	buf_fmt(arg, "%s|%s|%c|%s%s\n", m->name, m->display,
+	buf_fmt(arg, "%s|%s|%c|%s%s", m->name, m->display,
 	    m->separator != 0 ? m->separator : '-', m->subscribed ? "sub" : "",
 	    (m->attributes & MAILBOX_NOSELECT) != 0 ? "noselect" : "");
+	if (m->uidvalidity != 0)
+		buf_fmt(arg, " %llu of %llu", (unsigned long long)m->messages,
+		    (unsigned long long)m->uidvalidity);
+	buf_char(arg, '\n');
 
 	return true;
 }
@@ -621,11 +625,26 @@ static const struct {
 	    "flat|flat|/|sub\nback\\slash|back/slash|\\|\n",
 	    2 },
 	{ "IMAP4rev1 LIST-EXTENDED SPECIAL-USE", NULL, false,
-	    { { "LIST \"\" \"*\" RETURN (SPECIAL-USE SUBSCRIBED)",
+	    { { "LIST \"\" \"*\" RETURN (SUBSCRIBED SPECIAL-USE)",
 		  "* LIST (\\Subscribed) \".\" A.B (\"CHILDINFO\" (\"X\"))\r\n"
 		  "@ OK\r\n" },
 		END },
 	    "A.B|A/B|.|sub\nINBOX|INBOX|.|\n", 0 },
+	/* STATUS in any order, of names never listed, empty, or garbage. */
+	{ "IMAP4rev1 LIST-EXTENDED LIST-STATUS", NULL, false,
+	    { { "LIST \"\" \"*\" RETURN (SUBSCRIBED STATUS (MESSAGES UIDNEXT "
+		"UIDVALIDITY))",
+		  "* STATUS a (MESSAGES 3 UIDNEXT 9 UIDVALIDITY 7)\r\n"
+		  "* LIST () \"/\" a\r\n"
+		  "* LIST () \"/\" INBOX\r\n"
+		  "* STATUS inbox (UIDVALIDITY 5 MESSAGES 12 X (1))\r\n"
+		  "* STATUS \"\" (MESSAGES 3)\r\n"
+		  "* STATUS ghost (MESSAGES 4)\r\n"
+		  "* STATUS {3}\r\nb\r\n (MESSAGES 4)\r\n"
+		  "* STATUS a\r\n"
+		  "@ OK\r\n" },
+		END },
+	    "a|a|/| 3 of 7\nINBOX|INBOX|/| 12 of 5\n", 0 },
 	{ "IMAP4rev1 NAMESPACE LIST-EXTENDED", NULL, false,
 	    { { "NAMESPACE", "* NAMESPACE ((\"\" \"/\")) ((\"user/\" \"/\")) "
 			     "((\"pub/\" \"/\" \"X\" (\"y\")))\r\n@ OK\r\n" },
