@@ -111,6 +111,9 @@ summary_text(struct buf *out, const struct summary *s)
 		    "Sealed volumes were read back in %" PRIu64 ".%" PRIu64
 		    " s.\n",
 		    s->readback_ms / 1000, s->readback_ms % 1000 / 100);
+	if (s->options->tls_pin != NULL)
+		buf_fmt(out, "TLS: the server was known by its key alone, %s\n",
+		    s->options->tls_pin);
 	buf_fmt(out, "Deleted: nothing, on either side.");
 	if (s->log != NULL)
 		buf_fmt(out, "   Log: %s", s->log);
@@ -229,6 +232,7 @@ report_json(const struct summary *s)
 	json_object_set_new(top, "interrupted", json_boolean(r->interrupted));
 	json_object_set_new(top, "octets", number(r->octets));
 	json_object_set_new(top, "deleted", json_integer(0));
+	json_object_set_new(top, "tls_pin", utf8(s->options->tls_pin));
 	json_t *sums = json_object();
 	set_counts(sums, &r->counts);
 	json_object_set_new(top, "messages", sums);
