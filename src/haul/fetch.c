@@ -222,6 +222,9 @@ one(struct fetch *f, const struct source_mailbox *box, struct err *err)
 	atomic_fetch_add(&f->meter->mailboxes_done, 1);
 	if (ok || f->stopped)
 		return true;
+	/* The other mailboxes would only be told to wait as well. */
+	if (f->result->parked && err->scope < ERR_ACCOUNT)
+		err->scope = ERR_ACCOUNT;
 	if (err->scope >= ERR_ACCOUNT)
 		return false;
 	note_failure(f, box->display, err);

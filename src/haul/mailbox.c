@@ -23,9 +23,12 @@ struct reading {
 	struct index_delta delta;
 	struct source_opened opened; /* at first */
 	uint64_t next_okey;          /* all below were announced in this pass */
-	uint64_t new_from; /* FULL after a DELTA: from here on all is done */
-	uint64_t listed;   /* announced, bad ones too */
+	/* FULL after a DELTA: this one took all from new_from to below new_to;
+	 * what came since is above. */
+	uint64_t new_from, new_to;
+	uint64_t listed;            /* announced, bad ones too */
 	struct index_counts counts; /* not yet on the belt */
+	bool nameless;              /* some message had no UID to record */
 	bool announced;             /* to its end */
 	struct source_state state;  /* of that end */
 	uint64_t expunged;
@@ -57,6 +60,12 @@ push_outcome(struct reading *r, struct kept_placement *p, enum outcome outcome,
 		atomic_fetch_add(&r->f->meter->failed, 1);
 		log_add(LOG_WARN, "%s UID %" PRIu64 " %s: %s", r->box->display,
 		    b->placement.p.okey, outcome_word(outcome), b->text);
+	}
+	/* Nobody takes anything off a dry run's belt. */
+	if (r->f->o->dry_run) {
+		r->counts.by[outcome]++;
+		belt_free(&b);
+		return true;
 	}
 
 	return fetch_push(r->f, &b);
@@ -166,6 +175,13 @@ known(struct reading *r, const struct placement *p, enum outcome *outcome,
 				   r->mailbox, p->okey, outcome, found, err);
 }
 
+/* By the delta pass before this one. */
+static bool
+taken(const struct reading *r, uint64_t okey)
+{
+	return okey >= r->new_from && okey < r->new_to;
+}
+
 /* Already there, excluded, or wanted. */
 static bool
 judge(struct reading *r, const struct placement *p, struct err *err)
@@ -204,8 +220,8 @@ judge(struct reading *r, const struct placement *p, struct err *err)
 static bool
 seen(struct reading *r, const struct placement *p, struct err *err)
 {
-	if (p->okey >= r->new_from)
-		return true; /* the delta pass before this one took it */
+	if (taken(r, p->okey))
+		return true;
 	if (p->okey < r->next_okey)
 		return true; /* again after a new connection */
 	r->next_okey = p->okey + 1;
@@ -224,7 +240,7 @@ bad(struct reading *r, struct source_event *e, struct err *err)
 	bool found = false;
 	if (p.okey != 0 && !known(r, &p, &outcome, &found, err))
 		return false;
-	if (p.okey != 0 && (p.okey < r->next_okey || p.okey >= r->new_from))
+	if (p.okey != 0 && (p.okey < r->next_okey || taken(r, p.okey)))
 		return true;
 	r->listed++;
 	if (found && outcome == OUTCOME_DELIVERED) {
@@ -238,6 +254,7 @@ bad(struct reading *r, struct source_event *e, struct err *err)
 		log_add(LOG_WARN, "%s: a message without UID: %s",
 		    r->box->display, e->why.text);
 		r->counts.by[OUTCOME_UNREADABLE]++;
+		r->nameless = true;
 	}
 	if (p.okey != 0)
 		r->next_okey = p.okey + 1;
@@ -270,6 +287,18 @@ reckon(struct reading *r)
 		    r->box->display, said, r->listed, missing - gone);
 }
 
+/* A mailbox that was opened again may be another one by now. */
+static bool
+same_generation(const struct reading *r, const struct source_opened *opened,
+    struct err *err)
+{
+	return opened->uidvalidity == r->opened.uidvalidity ||
+	       err_set(err, ERR_MAILBOX, ERR_UIDVALIDITY,
+		   "UIDVALIDITY changed from %" PRIu64 " to %" PRIu64
+		   " during the run; the next run reads it again",
+		   r->opened.uidvalidity, opened->uidvalidity);
+}
+
 /* More old messages than the last pass knew: look at all of them. */
 static bool
 must_widen(const struct reading *r)
@@ -286,10 +315,12 @@ widen(struct reading *r, struct err *err)
 	struct source_opened opened;
 	r->pass = PASS_FULL;
 	r->new_from = r->delta.state.uidnext;
+	r->new_to = r->next_okey;
 	r->next_okey = 1;
 	r->announced = false;
 
-	return open_source(r, 0, 0, &opened, err);
+	return open_patiently(r, 0, 0, &opened, err) &&
+	       same_generation(r, &opened, err);
 }
 
 static bool
@@ -454,7 +485,7 @@ resume(struct reading *r, struct err *err)
 {
 	struct fetch *f = r->f;
 	bool reconnected = false;
-	if (err->scope >= ERR_ACCOUNT) {
+	if (err->scope >= ERR_ACCOUNT && !stop_asked()) {
 		lay_blame(r, err);
 		f->allow = 1;
 	}
@@ -463,23 +494,18 @@ resume(struct reading *r, struct err *err)
 	if (!reconnected)
 		return true;
 	struct source_opened opened;
-	if (!open_patiently(
-		r, r->opened.uidvalidity, r->next_okey, &opened, err))
-		return false;
-	if (opened.uidvalidity != r->opened.uidvalidity)
-		return err_set(err, ERR_MAILBOX, ERR_UIDVALIDITY,
-		    "UIDVALIDITY changed from %" PRIu64 " to %" PRIu64
-		    " during the run; the next run reads it again",
-		    r->opened.uidvalidity, opened.uidvalidity);
 
-	return true;
+	return open_patiently(
+		   r, r->opened.uidvalidity, r->next_okey, &opened, err) &&
+	       same_generation(r, &opened, err);
 }
 
 static bool
 finish(struct reading *r)
 {
 	reckon(r);
-	bool all_known = r->counts.by[OUTCOME_UNKNOWN] == 0;
+	/* A message without a row would be "already there" the next time. */
+	bool all_known = r->counts.by[OUTCOME_UNKNOWN] == 0 && !r->nameless;
 	if (!push_counts(r))
 		return true;
 	struct belt *b = belt_new(BELT_CLOSE, r->mailbox);

@@ -32,6 +32,11 @@ struct world {
 	bool refuse_reconnect;
 	uint64_t uidvalidity;
 	bool throttle_once;
+	bool parks;        /* announces nothing for hours */
+	uint64_t nameless; /* listed without its UID */
+	int late_open;     /* one more message stands there from this open on,
+			      and nothing is hidden any more; 0: never */
+	bool dry_run;
 	/* what happened */
 	int connects, opens;
 	uint64_t bodies, announced;
@@ -73,7 +78,10 @@ open_box(void *data, const char *name, const struct source_state *state,
 	struct invented_source *s = data;
 	(void)name;
 	(void)err;
-	s->world->opens++;
+	if (++s->world->opens == s->world->late_open) {
+		s->world->messages++;
+		s->world->hidden = 0;
+	}
 	*opened = (struct source_opened){
 		.uidvalidity = s->world->uidvalidity,
 		.uidnext = s->world->messages + 1,
@@ -98,6 +106,11 @@ announce(void *data, struct source_event *e, struct err *err)
 		err->until = clock_unix_ms() + 10;
 		return false;
 	}
+	if (w->parks) {
+		err_set(err, ERR_MAILBOX, ERR_THROTTLE, "come back later");
+		err->until = clock_unix_ms() + 2 * 3600000;
+		return false;
+	}
 	if (s->next > w->messages) {
 		e->kind = SOURCE_END;
 		e->complete = true;
@@ -109,7 +122,8 @@ announce(void *data, struct source_event *e, struct err *err)
 		return true;
 	}
 	w->announced++;
-	e->kind = s->next == w->bad ? SOURCE_BAD : SOURCE_SEEN;
+	e->kind = s->next == w->bad || s->next == w->nameless ? SOURCE_BAD
+							      : SOURCE_SEEN;
 	if (e->kind == SOURCE_BAD)
 		err_set(&e->why, ERR_MESSAGE, ERR_PROTOCOL, "garbage");
 	e->placement = (struct placement){
@@ -117,6 +131,8 @@ announce(void *data, struct source_event *e, struct err *err)
 		.size = 10,
 		.idate = 1000000 + (int64_t)s->next,
 	};
+	if (s->next == w->nameless)
+		e->placement.okey = 0;
 	s->next++;
 
 	return true;
@@ -343,6 +359,7 @@ run(struct world *w, const char *name, struct haul_result *result,
 		.connect = dial,
 		.connect_arg = w,
 		.retry_wait_ms = 1,
+		.dry_run = w->dry_run,
 	};
 	if (filter != NULL)
 		o.filter = *filter;
@@ -547,6 +564,74 @@ START_TEST(a_new_uidvalidity_is_a_new_generation)
 }
 END_TEST
 
+START_TEST(a_message_without_uid_is_not_already_there_the_next_time)
+{
+	struct world w = { .messages = 30, .uidvalidity = 7, .nameless = 11 };
+	struct haul_result r;
+	struct err err;
+	for (int i = 0; i < 2; i++) {
+		ck_assert(run(&w, i == 0 ? "r1" : "r2", &r, &err, NULL));
+		ck_assert_uint_eq(r.counts.by[OUTCOME_UNREADABLE], 1);
+		ck_assert(r.balanced);
+		haul_result_free(&r);
+	}
+	w.nameless = 0;
+	ck_assert(run(&w, "r3", &r, &err, NULL));
+	ck_assert_uint_eq(r.counts.by[OUTCOME_DELIVERED], 1);
+	each_once(&w, 0);
+	haul_result_free(&r);
+}
+END_TEST
+
+START_TEST(what_comes_between_a_delta_and_the_full_pass_after_it_is_taken)
+{
+	struct world w = { .messages = 20, .uidvalidity = 7 };
+	struct haul_result r;
+	struct err err;
+	ck_assert(run(&w, "r1", &r, &err, NULL));
+	haul_result_free(&r);
+	w.hidden = 1;
+	w.late_open = w.opens + 2;
+	ck_assert(run(&w, "r2", &r, &err, NULL));
+	ck_assert_int_eq(w.opens, w.late_open);
+	ck_assert_uint_eq(w.messages, 21);
+	each_once(&w, 0);
+	ck_assert_uint_eq(r.counts.already, 20);
+	ck_assert(r.balanced);
+	haul_result_free(&r);
+}
+END_TEST
+
+START_TEST(a_throttle_that_lasts_parks_the_account)
+{
+	struct world w = { .messages = 20, .uidvalidity = 7, .parks = true };
+	struct haul_result r;
+	struct err err;
+	ck_assert(!run(&w, "r1", &r, &err, NULL));
+	ck_assert(r.parked);
+	ck_assert_int_eq(err.code, ERR_THROTTLE);
+	ck_assert_int_eq(err.scope, ERR_ACCOUNT);
+	haul_result_free(&r);
+}
+END_TEST
+
+START_TEST(a_dry_run_counts_more_excluded_messages_than_its_belt_holds)
+{
+	struct world w = {
+		.messages = 1000, .uidvalidity = 7, .bad = 3, .dry_run = true
+	};
+	struct filter filter = { .since = 1000901 };
+	struct haul_result r;
+	struct err err;
+	ck_assert(run(&w, "r1", &r, &err, &filter));
+	ck_assert_uint_eq(r.counts.inventory, 1000);
+	ck_assert_uint_eq(r.counts.by[OUTCOME_EXCLUDED], 899);
+	ck_assert_uint_eq(r.counts.by[OUTCOME_UNREADABLE], 1);
+	ck_assert_uint_eq(r.counts.by[OUTCOME_DELIVERED], 100);
+	haul_result_free(&r);
+}
+END_TEST
+
 Suite *
 suite_haul(void)
 {
@@ -565,6 +650,13 @@ suite_haul(void)
 	    a_login_refused_on_reconnecting_ends_the_account_and_keeps_the_rest);
 	tcase_add_test(t, a_filter_excludes_and_a_wider_one_takes_what_it_left);
 	tcase_add_test(t, a_new_uidvalidity_is_a_new_generation);
+	tcase_add_test(
+	    t, a_message_without_uid_is_not_already_there_the_next_time);
+	tcase_add_test(
+	    t, what_comes_between_a_delta_and_the_full_pass_after_it_is_taken);
+	tcase_add_test(t, a_throttle_that_lasts_parks_the_account);
+	tcase_add_test(
+	    t, a_dry_run_counts_more_excluded_messages_than_its_belt_holds);
 	suite_add_tcase(s, t);
 
 	return s;
