@@ -63,7 +63,8 @@ bool index_volume_abandon(struct index *, const char *name, struct err *);
 bool index_runs(struct index *, int state,
     bool (*each)(void *arg, const struct index_run *), void *arg, struct err *);
 
-/* ---- who is who: found or made; inside or outside a transaction ---- */
+/* ---- who is who: found or made; inside or outside a transaction. Opened for
+ * reading: *id 0 for an account or job that is not there. ---- */
 bool index_account(struct index *, const char *kind, const char *key,
     uint64_t *id, struct err *);
 bool index_job(struct index *, uint64_t source, uint64_t target, uint64_t *id,

@@ -56,7 +56,7 @@ set_haul(struct copying *c, struct err *err)
 	if (o->retry_wait != NULL) {
 		char *end;
 		double seconds = strtod(o->retry_wait, &end);
-		if (*end != '\0' || seconds < 0 || seconds > 3600)
+		if (*end != '\0' || !(seconds >= 0 && seconds <= 3600))
 			return err_set(err, ERR_RUN, ERR_USAGE,
 			    "--retry-wait: \"%s\" is not a number of seconds",
 			    o->retry_wait);
@@ -66,10 +66,13 @@ set_haul(struct copying *c, struct err *err)
 	if (c->to.index == NULL)
 		return true;
 
+	/* A dry run only looks them up: 0 for what is not there yet. */
 	return index_account(c->to.index, "imap", c->haul.account,
 		   &c->haul.source_account, err) &&
-	       (o->dry_run || index_job(c->to.index, c->haul.source_account,
-				  c->haul.target_account, &c->haul.job, err));
+	       index_account(c->to.index, "archive", "archive",
+		   &c->haul.target_account, err) &&
+	       index_job(c->to.index, c->haul.source_account,
+		   c->haul.target_account, &c->haul.job, err);
 }
 
 /* In a dry run an archive that is there is asked, none is made. */

@@ -64,12 +64,13 @@ index_account(struct index *ix, const char *kind, const char *key, uint64_t *id,
 {
 	struct sql find;
 	bool yes, own;
+	*id = 0;
 	if (!sql_open(ix, SQL_ACCOUNT_FIND, &find, err))
 		return false;
 	bind_account(&find, kind, key);
 	if (!known(&find, id, &yes, err))
 		return false;
-	if (yes)
+	if (yes || ix->mode == INDEX_READ)
 		return true;
 	if (!index_own_begin(ix, &own, err))
 		return false;
@@ -105,12 +106,13 @@ index_job(struct index *ix, uint64_t source, uint64_t target, uint64_t *id,
 {
 	struct sql find;
 	bool yes, own;
+	*id = 0;
 	if (!sql_open(ix, SQL_JOB_FIND, &find, err))
 		return false;
 	bind_job(&find, source, target);
 	if (!known(&find, id, &yes, err))
 		return false;
-	if (yes)
+	if (yes || ix->mode == INDEX_READ)
 		return true;
 	if (!index_own_begin(ix, &own, err))
 		return false;
