@@ -81,7 +81,9 @@ print_run(void *arg, const struct index_run *run)
 		print_run_json(run, &c);
 		return true;
 	}
-	uint64_t other = c.inventory - c.already - c.by[OUTCOME_DELIVERED];
+	/* A run that was killed may have copied what came after it counted. */
+	uint64_t known = c.already + c.by[OUTCOME_DELIVERED];
+	uint64_t other = c.inventory > known ? c.inventory - known : 0;
 	printf("%s  %-12s %9s  listed %s, copied %s, otherwise %" PRIu64 "\n",
 	    run->name, states[run->state],
 	    run->ended == 0

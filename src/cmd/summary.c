@@ -78,7 +78,9 @@ text_mailboxes(struct buf *out, const struct summary *s)
 		    r->mailboxes_excluded);
 	for (size_t i = 0; i < r->failure_count; i++) {
 		const struct haul_failure *f = &r->failures[i];
-		buf_fmt(out, "FAILED %s: %s%s%s\n", f->mailbox, f->err.text,
+		buf_str(out, "FAILED ");
+		text_escape(out, f->mailbox, strlen(f->mailbox));
+		buf_fmt(out, ": %s%s%s\n", f->err.text,
 		    f->err.words[0] == '\0' ? "" : "; server: ", f->err.words);
 	}
 }
@@ -293,8 +295,9 @@ text_messages(struct buf *out, struct archive_port *archive, struct err *err)
 		ok = index_rows_next(rows, &row, &end, err);
 		if (!ok || end || row.outcome == OUTCOME_DELIVERED)
 			continue;
-		buf_fmt(out, "%s UID %" PRIu64 " %s: ", row.row.mailbox,
-		    row.row.uid, outcome_word(row.outcome));
+		text_escape(out, row.row.mailbox, strlen(row.row.mailbox));
+		buf_fmt(out, " UID %" PRIu64 " %s: ", row.row.uid,
+		    outcome_word(row.outcome));
 		text_escape(out, row.note_text, strlen(row.note_text));
 		buf_char(out, '\n');
 	}
