@@ -23,9 +23,10 @@ CREATE TABLE mailbox (                   -- a generation: name x UIDVALIDITY
   display TEXT NOT NULL, separator TEXT, special_use TEXT, mailbox_id TEXT,
   subscribed INT NOT NULL DEFAULT 0,
   uidvalidity INT NOT NULL,              -- 0: none (POP3, files)
+  restart INT NOT NULL DEFAULT 0,        -- UIDNEXT went down so many times
   first_run INT NOT NULL REFERENCES run, last_run INT REFERENCES run, -- NULL: live
   replaced_by INT REFERENCES mailbox,
-  UNIQUE (account, name, uidvalidity)) STRICT;
+  UNIQUE (account, name, uidvalidity, restart)) STRICT;
 
 CREATE TABLE unique_id (                 -- text origins (UIDL, file name, offset)
   mailbox INT NOT NULL REFERENCES mailbox, text BLOB NOT NULL, ordinal INT NOT NULL,

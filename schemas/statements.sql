@@ -70,11 +70,14 @@ INSERT INTO job (source, target) VALUES (?1, ?2);
 -- name: mailbox_find
 SELECT id, display, separator, special_use, mailbox_id, subscribed,
   last_run IS NOT NULL
-FROM mailbox WHERE account = ?1 AND name = ?2 AND uidvalidity = ?3;
+FROM mailbox WHERE account = ?1 AND name = ?2 AND uidvalidity = ?3
+ORDER BY restart DESC LIMIT 1;
 -- name: mailbox_insert
 INSERT INTO mailbox (account, name, uidvalidity, display, separator,
-  special_use, mailbox_id, subscribed, first_run)
-VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9);
+  special_use, mailbox_id, subscribed, first_run, restart)
+VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9,
+  (SELECT count(*) FROM mailbox WHERE account = ?1 AND name = ?2
+     AND uidvalidity = ?3));
 -- name: mailbox_update
 UPDATE mailbox SET display = ?2, separator = ?3, special_use = ?4,
   mailbox_id = ?5, subscribed = ?6, last_run = NULL, replaced_by = NULL

@@ -75,6 +75,12 @@ bool index_mailbox(struct index *, uint64_t account,
     const struct source_mailbox *, uint64_t uidvalidity, uint64_t run,
     uint64_t *id, bool *is_new, struct err *);
 
+/* Another generation under the same UIDVALIDITY: its UIDNEXT went down, as
+ * after a restore from a backup, so its UIDs may name other messages now. */
+bool index_mailbox_restart(struct index *, uint64_t account,
+    const struct source_mailbox *, uint64_t uidvalidity, uint64_t run,
+    uint64_t *id, struct err *);
+
 /* ---- consult ---- */
 enum outcome { /* stored numbers */
 	OUTCOME_PENDING,

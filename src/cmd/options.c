@@ -243,8 +243,7 @@ take_letters(struct options *o, const struct command *c, const char *arg,
 		const struct row *row = find_letter(*letter);
 		if (row == NULL || (row->commands & c->bit) == 0)
 			return unknown_option(c, arg, err);
-		if (!store(o, row, NULL, err))
-			return false;
+		raise_flag(o, row);
 	}
 
 	return true;

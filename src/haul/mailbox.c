@@ -121,6 +121,47 @@ open_patiently(struct reading *r, uint64_t uidvalidity, uint64_t uidnext,
 	return true;
 }
 
+/* UIDs were given out that the server has forgotten: a restore from a backup
+ * that kept UIDVALIDITY. They may name other messages by now. */
+static bool
+went_back(const struct reading *r, uint64_t uidvalidity)
+{
+	return r->delta.found && r->opened.uidvalidity == uidvalidity &&
+	       r->opened.uidnext != 0 &&
+	       r->opened.uidnext < r->delta.state.uidnext;
+}
+
+/* uidvalidity: of the live generation; 0: there is none. */
+static bool
+enter_generation(struct reading *r, uint64_t uidvalidity, struct err *err)
+{
+	struct fetch *f = r->f;
+	bool is_new = true;
+	if (went_back(r, uidvalidity)) {
+		log_add(LOG_WARN,
+		    "%s: UIDNEXT went down from %" PRIu64 " to %" PRIu64
+		    ": every message is looked at again, none is stored twice",
+		    r->box->display, r->delta.state.uidnext, r->opened.uidnext);
+		if (!open_patiently(r, 0, 0, &r->opened, err) ||
+		    !index_mailbox_restart(f->index, f->o->source_account,
+			r->box, r->opened.uidvalidity, f->o->run, &r->mailbox,
+			err))
+			return false;
+	} else if (!index_mailbox(f->index, f->o->source_account, r->box,
+		       r->opened.uidvalidity, f->o->run, &r->mailbox, &is_new,
+		       err)) {
+		return false;
+	}
+	if (uidvalidity != 0 && r->opened.uidvalidity != uidvalidity)
+		log_add(LOG_WARN,
+		    "%s: UIDVALIDITY changed from %" PRIu64 " to %" PRIu64
+		    ": every message is looked at again, none is stored twice",
+		    r->box->display, uidvalidity, r->opened.uidvalidity);
+	r->has_rows = !is_new;
+
+	return true;
+}
+
 static bool
 begin(struct reading *r, struct err *err)
 {
@@ -136,16 +177,8 @@ begin(struct reading *r, struct err *err)
 	if (!open_patiently(r, enough ? uidvalidity : 0,
 		enough ? r->delta.state.uidnext : 0, &r->opened, err))
 		return false;
-	bool is_new = false;
-	if (!index_mailbox(f->index, f->o->source_account, r->box,
-		r->opened.uidvalidity, f->o->run, &r->mailbox, &is_new, err))
+	if (!enter_generation(r, found ? uidvalidity : 0, err))
 		return false;
-	if (found && r->opened.uidvalidity != uidvalidity)
-		log_add(LOG_WARN,
-		    "%s: UIDVALIDITY changed from %" PRIu64 " to %" PRIu64
-		    ": every message is looked at again, none is stored twice",
-		    r->box->display, uidvalidity, r->opened.uidvalidity);
-	r->has_rows = !is_new;
 	enough = enough && r->mailbox == live;
 	r->pass = enough ? PASS_DELTA : PASS_FULL;
 	r->next_okey = enough ? r->delta.state.uidnext : 1;

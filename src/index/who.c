@@ -281,3 +281,17 @@ index_mailbox(struct index *ix, uint64_t account,
 
 	return index_own_end(ix, own, ok, err);
 }
+
+bool
+index_mailbox_restart(struct index *ix, uint64_t account,
+    const struct source_mailbox *box, uint64_t uidvalidity, uint64_t run,
+    uint64_t *id, struct err *err)
+{
+	bool own;
+	if (!index_own_begin(ix, &own, err))
+		return false;
+	bool ok = insert_box(ix, account, box, uidvalidity, run, id, err) &&
+		  replace_boxes(ix, account, box, *id, run, err);
+
+	return index_own_end(ix, own, ok, err);
+}

@@ -548,6 +548,31 @@ START_TEST(a_filter_excludes_and_a_wider_one_takes_what_it_left)
 }
 END_TEST
 
+START_TEST(a_uidnext_that_went_down_is_a_new_generation)
+{
+	struct world w = { .messages = 40, .uidvalidity = 7 };
+	struct haul_result r;
+	struct err err;
+	ck_assert(run(&w, "r1", &r, &err, NULL));
+	haul_result_free(&r);
+	/* Restored from an old backup, and other mail came since. */
+	w.messages = 30;
+	memset(w.delivered, 0, sizeof(w.delivered));
+	ck_assert(run(&w, "r2", &r, &err, NULL));
+	each_once(&w, 0);
+	ck_assert_uint_eq(r.counts.already, 0);
+	ck_assert(r.balanced);
+	haul_result_free(&r);
+	/* It stays one: the next run is a delta of it. */
+	w.messages = 50;
+	ck_assert(run(&w, "r3", &r, &err, NULL));
+	each_once(&w, 0);
+	ck_assert_uint_eq(r.counts.already, 30);
+	ck_assert_uint_eq(r.counts.by[OUTCOME_DELIVERED], 20);
+	haul_result_free(&r);
+}
+END_TEST
+
 START_TEST(a_new_uidvalidity_is_a_new_generation)
 {
 	struct world w = { .messages = 20, .uidvalidity = 7 };
@@ -650,6 +675,7 @@ suite_haul(void)
 	    a_login_refused_on_reconnecting_ends_the_account_and_keeps_the_rest);
 	tcase_add_test(t, a_filter_excludes_and_a_wider_one_takes_what_it_left);
 	tcase_add_test(t, a_new_uidvalidity_is_a_new_generation);
+	tcase_add_test(t, a_uidnext_that_went_down_is_a_new_generation);
 	tcase_add_test(
 	    t, a_message_without_uid_is_not_already_there_the_next_time);
 	tcase_add_test(
