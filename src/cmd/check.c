@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "base/file.h"
+#include "base/log.h"
 #include "base/mem.h"
 #include "base/text.h"
 #include "commands.h"
@@ -128,8 +129,7 @@ ask_box(struct checking *c, const struct box *box, struct err *err)
 		if (err->scope >= ERR_ACCOUNT)
 			return false;
 		c->failed++;
-		fprintf(stderr, "mailhaul: %s: %s%s%s\n", box->display,
-		    err->text,
+		log_add(LOG_ERROR, "%s: %s%s%s", box->display, err->text,
 		    err->words[0] == '\0' ? "" : "; server: ", err->words);
 		return true;
 	}
@@ -218,22 +218,45 @@ command_check_server(const struct options *o)
 	return c.failed > 0 ? EXIT_SOME_FAILED : EXIT_OK;
 }
 
+static void
+print_archive(
+    const struct options *o, const char *dir, const struct index_totals *t)
+{
+	char stored[32], space[32];
+	uint64_t volumes = t->volumes_sealed + t->volumes_open;
+	if (o->json) {
+		json_t *row = json_object();
+		json_object_set_new(row, "archive", json_string(dir));
+		json_object_set_new(
+		    row, "messages", json_integer((json_int_t)t->placements));
+		json_object_set_new(
+		    row, "different", json_integer((json_int_t)t->contents));
+		json_object_set_new(
+		    row, "volumes", json_integer((json_int_t)volumes));
+		json_object_set_new(
+		    row, "octets", json_integer((json_int_t)t->octets_volumes));
+		json_object_set_new(
+		    row, "free", json_integer((json_int_t)file_space(dir)));
+		rows_print_json(row);
+		return;
+	}
+	printf("archive:%s\n  %" PRIu64 " messages, %" PRIu64
+	       " different, %s in %" PRIu64 " volumes; %s free\n",
+	    dir, t->placements, t->contents,
+	    text_size(stored, sizeof(stored), t->octets_volumes), volumes,
+	    text_size(space, sizeof(space), file_space(dir)));
+}
+
 static int
 command_check_archive(const struct options *o)
 {
 	struct archive_port p;
 	struct index_totals t;
 	struct err err;
-	char stored[32], space[32];
 	bool ok = archive_port_read(&p, o, o->args[0], &err) &&
 		  index_totals(p.index, &t, &err);
 	if (ok)
-		printf("archive:%s\n  %" PRIu64 " messages, %" PRIu64
-		       " different, %s in %" PRIu64 " volumes; %s free\n",
-		    p.dir, t.placements, t.contents,
-		    text_size(stored, sizeof(stored), t.octets_volumes),
-		    t.volumes_sealed + t.volumes_open,
-		    text_size(space, sizeof(space), file_space(p.dir)));
+		print_archive(o, p.dir, &t);
 	archive_port_close(&p);
 
 	return ok ? EXIT_OK : screen_error(&err);

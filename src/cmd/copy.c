@@ -1,6 +1,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "base/clock.h"
 #include "base/log.h"
@@ -19,6 +20,7 @@ struct copying {
 	struct meter meter;
 	struct haul_options haul;
 	struct haul_result result;
+	long retry_wait_ms; /* 0: the default */
 	struct buf target_text, command;
 };
 
@@ -38,6 +40,22 @@ set_filter(struct copying *c)
 }
 
 static bool
+read_retry_wait(struct copying *c, struct err *err)
+{
+	const char *text = c->o->retry_wait;
+	char *end;
+	if (text == NULL)
+		return true;
+	double seconds = strtod(text, &end);
+	if (end == text || *end != '\0' || !(seconds >= 0 && seconds <= 3600))
+		return err_set(err, ERR_RUN, ERR_USAGE,
+		    "--retry-wait: \"%s\" is not a number of seconds", text);
+	c->retry_wait_ms = seconds < 0.001 ? 1 : (long)(seconds * 1000);
+
+	return true;
+}
+
+static bool
 set_haul(struct copying *c, struct err *err)
 {
 	const struct options *o = c->o;
@@ -53,16 +71,7 @@ set_haul(struct copying *c, struct err *err)
 		.retries = o->retries == 0 ? -1 : (int)o->retries,
 	};
 	set_filter(c);
-	if (o->retry_wait != NULL) {
-		char *end;
-		double seconds = strtod(o->retry_wait, &end);
-		if (*end != '\0' || !(seconds >= 0 && seconds <= 3600))
-			return err_set(err, ERR_RUN, ERR_USAGE,
-			    "--retry-wait: \"%s\" is not a number of seconds",
-			    o->retry_wait);
-		c->haul.retry_wait_ms =
-		    seconds < 0.001 ? 1 : (long)(seconds * 1000);
-	}
+	c->haul.retry_wait_ms = c->retry_wait_ms;
 	if (c->to.index == NULL)
 		return true;
 
@@ -85,7 +94,9 @@ open_target(struct copying *c, struct err *err)
 		    &c->to, c->o, arg, c->command.data, &c->meter, err);
 	if (archive_port_read(&c->to, c->o, arg, err))
 		return true;
-	if (err->code != ERR_USAGE || c->to.dir == NULL)
+	bool missing =
+	    c->to.index_path != NULL && access(c->to.index_path, F_OK) != 0;
+	if (err->code != ERR_USAGE || !missing)
 		return false;
 	free(c->to.index_path);
 	c->to.index_path = NULL;
@@ -98,7 +109,8 @@ open_both(struct copying *c, struct err *err)
 {
 	/* Both sides' words are checked before the first is asked anything. */
 	char *path;
-	if (!archive_path(c->o->args[1], &path, err))
+	if (!read_retry_wait(c, err) ||
+	    !archive_path(c->o->args[1], &path, err))
 		return false;
 	buf_fmt(&c->target_text, "archive:%s", path);
 	free(path);

@@ -152,9 +152,8 @@ add_origin(const struct source_port *p, struct err *err)
 	if (err->code != ERR_LOGIN)
 		return false;
 	err_hint(err, "password from: %s", p->secret.origin);
-	err_hint(err,
-	    "Nothing was read or written. Not tried again, to avoid a "
-	    "lockout.");
+	err_hint(err, "%sNot tried again, to avoid a lockout.",
+	    p->connected ? "" : "Nothing was read or written. ");
 
 	return err_hint(err, "Then: mailhaul check %s", p->text.data);
 }
@@ -162,9 +161,12 @@ add_origin(const struct source_port *p, struct err *err)
 bool
 source_port_connect(void *arg, struct source *source, struct err *err)
 {
-	const struct source_port *p = arg;
+	struct source_port *p = arg;
+	if (!imap_source_new(source, &p->imap, err))
+		return add_origin(p, err);
+	p->connected = true;
 
-	return imap_source_new(source, &p->imap, err) || add_origin(p, err);
+	return true;
 }
 
 void
@@ -295,7 +297,7 @@ archive_port_write(struct archive_port *p, const struct options *o,
 	    !make_target(p, o, meter, err))
 		return false;
 
-	return runs_continue_volumes(p, o, err);
+	return runs_continue_volumes(p, err);
 }
 
 bool

@@ -24,6 +24,7 @@ struct source_port {
 	struct secret secret;
 	struct imap_options imap; /* borrows from the above and the options */
 	char *connect_host;
+	bool connected; /* once: what was done since is not nothing */
 };
 /* Reads the URL and gets the secret; ERR_USAGE for a kind that is no source. */
 bool source_port_open(struct source_port *, const struct options *,

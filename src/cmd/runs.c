@@ -63,16 +63,6 @@ add_run(void *arg, const struct index_run *run)
 
 /* ---- after a kill ---- */
 
-static uint64_t
-run_by_name(const struct runs *runs, const char *name)
-{
-	for (size_t i = 0; i < runs->n; i++)
-		if (strcmp(runs->array[i].name, name) == 0)
-			return runs->array[i].id;
-
-	return 0;
-}
-
 static bool
 settle_progress(struct archive_port *p, uint64_t run,
     const struct progress *progress, struct err *err)
@@ -87,8 +77,9 @@ settle_progress(struct archive_port *p, uint64_t run,
 	return index_commit(p->index, err);
 }
 
+/* run: the one whose manifest is going to name it. */
 static bool
-mark_if_sealed(struct archive_port *p, const struct runs *runs,
+mark_if_sealed(struct archive_port *p, uint64_t run,
     const struct index_volume *v, struct err *err)
 {
 	bool sealed = false;
@@ -97,9 +88,6 @@ mark_if_sealed(struct archive_port *p, const struct runs *runs,
 	if (!archive_find_sealed(
 		p->dir, v->name, &sealed, &progress, &frames, err))
 		return false;
-	/* It was sealed by the last run that worked on it. */
-	uint64_t run = runs->n > 0 ? runs->array[runs->n - 1].id
-				   : run_by_name(runs, v->run);
 	bool ok = !sealed || settle_progress(p, run, &progress, err);
 	free(frames);
 	if (sealed && ok)
@@ -109,15 +97,14 @@ mark_if_sealed(struct archive_port *p, const struct runs *runs,
 }
 
 static bool
-mark_sealed_volumes(
-    struct archive_port *p, const struct runs *runs, struct err *err)
+mark_sealed_volumes(struct archive_port *p, uint64_t run, struct err *err)
 {
 	struct volumes *volumes = open_volumes(p, err);
 	if (volumes == NULL)
 		return false;
 	bool ok = true;
 	for (size_t i = 0; ok && i < volumes->n; i++)
-		ok = mark_if_sealed(p, runs, &volumes->array[i], err);
+		ok = mark_if_sealed(p, run, &volumes->array[i], err);
 	free(volumes);
 
 	return ok;
@@ -166,9 +153,13 @@ bool
 runs_recover(struct archive_port *p, struct err *err)
 {
 	struct runs runs = { 0 };
-	bool ok = index_runs(p->index, -1, add_run, &runs, err) &&
-		  mark_sealed_volumes(p, &runs, err) &&
-		  close_open_runs(p, &runs, err) && sweep(p, err);
+	bool ok = index_runs(p->index, -1, add_run, &runs, err);
+	/* Sealed by the last run, unless its manifest is written already. */
+	const struct index_run *last =
+	    runs.n == 0 ? NULL : &runs.array[runs.n - 1];
+	if (ok && last != NULL && !last->has_manifest)
+		ok = mark_sealed_volumes(p, last->id, err);
+	ok = ok && close_open_runs(p, &runs, err) && sweep(p, err);
 	free(runs.array);
 
 	return ok;
@@ -200,10 +191,10 @@ resume_volume(
 
 /* Only one volume is written at a time; others that were left are sealed. */
 bool
-runs_continue_volumes(
-    struct archive_port *p, const struct options *o, struct err *err)
+runs_continue_volumes(struct archive_port *p, struct err *err)
 {
-	(void)o;
+	if (!mark_sealed_volumes(p, p->run, err))
+		return false;
 	struct volumes *volumes = open_volumes(p, err);
 	if (volumes == NULL)
 		return false;

@@ -11,6 +11,12 @@
 
 enum { WINDOW_MAX = 16384, WINDOW_DEFAULT = 2000, FAILURES_KEPT = 100 };
 
+static bool
+is_over(void *arg)
+{
+	return queue_cancelled(arg);
+}
+
 bool
 fetch_init(struct fetch *f, struct err *err)
 {
@@ -24,6 +30,8 @@ fetch_init(struct fetch *f, struct err *err)
 	f->sizes = mem_array(f->window, sizeof(*f->sizes));
 	f->connected = true;
 	f->retry = (struct retry){
+		.over = is_over,
+		.over_arg = f->belt,
 		.max_failures = f->o->retries == 0 ? 6 : f->o->retries,
 		.first_ms =
 		    f->o->retry_wait_ms == 0 ? 1000 : f->o->retry_wait_ms,
@@ -78,7 +86,8 @@ fetch_recover(struct fetch *f, bool *reconnected, struct err *err)
 	*reconnected = false;
 	for (;;) {
 		if (!retry_wait(&f->retry, err, f->meter, &f->result->parked)) {
-			f->stopped = f->stopped || stop_asked();
+			f->stopped = f->stopped || stop_asked() ||
+				     queue_cancelled(f->belt);
 			return false;
 		}
 		if (err->scope < ERR_ACCOUNT && f->connected)

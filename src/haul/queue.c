@@ -198,3 +198,13 @@ queue_cancel(struct queue *q)
 	must(pthread_cond_broadcast(&q->room));
 	must(pthread_mutex_unlock(&q->lock));
 }
+
+bool
+queue_cancelled(struct queue *q)
+{
+	must(pthread_mutex_lock(&q->lock));
+	bool cancelled = q->cancelled;
+	must(pthread_mutex_unlock(&q->lock));
+
+	return cancelled;
+}

@@ -68,5 +68,6 @@ bool queue_push(struct queue *, struct belt **b);
 struct belt *queue_pop(struct queue *, int wait_ms);
 /* The taking side gives up: every push fails from now on. */
 void queue_cancel(struct queue *);
+bool queue_cancelled(struct queue *);
 
 #endif

@@ -8,7 +8,7 @@
 #include "base/stop.h"
 #include "base/text.h"
 
-enum { LONGEST_WAIT_MS = 60000 };
+enum { LONGEST_WAIT_MS = 60000, SLICE_MS = 200 };
 
 void
 retry_progress(struct retry *r)
@@ -30,6 +30,20 @@ jittered(long ms)
 }
 
 static bool
+rest(const struct retry *r, int64_t ms)
+{
+	int64_t until = clock_mono_ms() + ms;
+	for (;;) {
+		int64_t left = until - clock_mono_ms();
+		if (left <= 0)
+			return true;
+		if (!stop_sleep_ms(left < SLICE_MS ? (long)left : SLICE_MS) ||
+		    r->over(r->over_arg))
+			return false;
+	}
+}
+
+static bool
 throttle_wait(
     struct retry *r, const struct err *err, struct meter *m, bool *parked)
 {
@@ -47,7 +61,7 @@ throttle_wait(
 	r->paused_ms += ms;
 	atomic_store(&m->paused_until, clock_unix_ms() + ms);
 	meter_set_phase(m, METER_PAUSED);
-	bool ok = stop_sleep_ms(ms);
+	bool ok = rest(r, ms);
 	meter_set_phase(m, METER_COPYING);
 
 	return ok;
@@ -71,5 +85,5 @@ retry_wait(
 	log_add(LOG_WARN, "%s; trying again in %ld.%ld s (%d of %d)", err->text,
 	    ms / 1000, ms % 1000 / 100, r->failures, r->max_failures);
 
-	return stop_sleep_ms(ms);
+	return rest(r, ms);
 }

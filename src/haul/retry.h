@@ -15,6 +15,9 @@ struct retry {
 	int failures, max_failures;
 	long first_ms;
 	int64_t paused_ms, max_pause_ms; /* of throttles */
+	/* True ends a wait: the delivering thread gave up. */
+	bool (*over)(void *arg);
+	void *over_arg; /* borrowed */
 };
 void retry_progress(struct retry *);
 /*
