@@ -92,7 +92,12 @@ new_archive
 expect_exit 0 plain alice --dry-run
 [ ! -e "$ARCHIVE" ] || fail "a dry run made the archive's folder"
 assert_says "$W/out" '^dry run, nothing was written'
-expect_exit 0 plain alice
+# A letter is its option.
+expect_exit 0 plain alice -vn
+[ ! -e "$ARCHIVE" ] || fail "-n made the archive's folder"
+assert_says "$W/out" '^dry run, nothing was written'
+expect_exit 0 plain alice -v
+assert_says "$W/err" '^mailhaul: run 2'
 wrong 2 '' show "$ARCHIVE"
 wrong 1 '' show "$ARCHIVE" deadbeefdeadbeef
 wrong 2 '' show "$ARCHIVE" abc
