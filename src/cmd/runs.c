@@ -1,5 +1,6 @@
 #include "runs.h"
 
+#include <assert.h>
 #include <dirent.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -154,6 +155,7 @@ runs_recover(struct archive_port *p, struct err *err)
 {
 	struct runs runs = { 0 };
 	bool ok = index_runs(p->index, -1, add_run, &runs, err);
+	assert(runs.n == 0 || runs.array != NULL);
 	/* Sealed by the last run, unless its manifest is written already. */
 	const struct index_run *last =
 	    runs.n == 0 ? NULL : &runs.array[runs.n - 1];
