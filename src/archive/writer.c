@@ -20,7 +20,10 @@ enum {
 	/* One fdatasync for so much plain input or after so long: it costs
 	 * 5 ms on a disk, and what isn't durable is fetched again. */
 	GROUP_OCTETS = 16 << 20,
-	GROUP_MS = 1000
+	GROUP_MS = 1000,
+	/* The first groups are smaller, each twice as long as the one before:
+	 * a job that is killed early again and again still gets on. */
+	FIRST_GROUP_MS = 30
 };
 static const uint64_t default_limit = UINT64_C(1) << 30;
 static const uint64_t default_min_free = UINT64_C(64) << 20;
@@ -262,11 +265,12 @@ sync_group(struct writer *w, struct err *err)
 
 	uint64_t octets = frames_unsynced(f);
 	if (octets == 0 ||
-	    (octets < GROUP_OCTETS && clock_mono_ms() - w->synced < GROUP_MS))
+	    (octets < GROUP_OCTETS && clock_mono_ms() - w->synced < w->pace_ms))
 		return true;
 	if (!frames_sync(f, err))
 		return writer_fail(w, err);
 	w->synced = clock_mono_ms();
+	w->pace_ms = w->pace_ms * 2 < GROUP_MS ? w->pace_ms * 2 : GROUP_MS;
 
 	return true;
 }
@@ -483,6 +487,7 @@ archive_target_new(
 	struct writer *w = mem_new(sizeof(*w));
 	w->dir = mem_str(o->dir);
 	w->run = mem_str(o->run);
+	w->pace_ms = FIRST_GROUP_MS;
 	w->limit = o->volume_limit == 0 ? default_limit : o->volume_limit;
 	w->set = (struct volume_options){ .dir = w->dir,
 		.level = o->level == 0 ? DEFAULT_LEVEL : o->level,

@@ -26,7 +26,8 @@ struct writer {
 					   knows: the next one takes its name */
 	bool known;                     /* the index knows volume's name */
 	uint32_t told;
-	int64_t synced; /* clock_mono_ms of the last group */
+	int64_t synced;  /* clock_mono_ms of the last group */
+	int64_t pace_ms; /* between groups */
 	struct receipts receipts;
 	struct frame_info *sealed_frames; /* lent with the last seal */
 

@@ -129,5 +129,8 @@ say "$kills kills, $missed came too late, $phases phases, $kept kills after" \
 	"which more was kept, $archives_done archives completed and whole"
 [ $((kills * 10)) -ge $(((kills + missed) * 9)) ] ||
 	fail "too few kills found the program running"
-[ "$phases" -ge 5 ] || fail "the kills fell into $phases phases only"
+# Where a kill falls is chance: a few may all fall into the commonest phases.
+least=2
+is_soak && least=5
+[ "$phases" -ge "$least" ] || fail "the kills fell into $phases phases only"
 [ "$kept" -ge $((kills / 8)) ] || fail "too little was ever kept"
