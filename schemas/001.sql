@@ -51,11 +51,19 @@ CREATE TABLE run_mailbox (               -- the sums that must balance
   vanished INT NOT NULL DEFAULT 0, unknown INT NOT NULL DEFAULT 0,
   PRIMARY KEY (run, job, mailbox)) STRICT, WITHOUT ROWID;
 
+CREATE TABLE run_job (                   -- how each account fared in a run
+  run INT NOT NULL REFERENCES run, job INT NOT NULL REFERENCES job,
+  state INT NOT NULL CHECK (state BETWEEN 0 AND 3), -- as in run
+  started INT NOT NULL, ended INT,
+  exit_code INT NOT NULL DEFAULT 0, text TEXT,  -- why it failed
+  PRIMARY KEY (run, job)) STRICT, WITHOUT ROWID;
+CREATE INDEX run_job_j ON run_job(job, run);
+
 CREATE TABLE delta (                     -- where a job stands in a source mailbox
   job INT NOT NULL REFERENCES job, mailbox INT NOT NULL REFERENCES mailbox,
   uidnext INT NOT NULL,                  -- every UID below has a placement row
   modseq INT NOT NULL DEFAULT 0,         -- HIGHESTMODSEQ of that SELECT; 0: none
-  messages INT NOT NULL, flags_digest BLOB,
+  messages INT NOT NULL,
   filter_sha256 BLOB NOT NULL,           -- other filter: list the mailbox again
   run INT NOT NULL REFERENCES run,
   PRIMARY KEY (job, mailbox)) STRICT, WITHOUT ROWID;
@@ -105,6 +113,12 @@ CREATE TABLE placement (                 -- a source message as seen
   size INT NOT NULL,                     -- as announced
   PRIMARY KEY (mailbox, okey, from_run)) STRICT, WITHOUT ROWID;
 CREATE INDEX placement_c ON placement(content);
+CREATE INDEX placement_to ON placement(to_run) WHERE to_run IS NOT NULL;
+
+CREATE TABLE email (                     -- RFC 8474: what an EMAILID was seen to name
+  account INT NOT NULL REFERENCES account, id TEXT NOT NULL,
+  content INT NOT NULL REFERENCES content,
+  PRIMARY KEY (account, id)) STRICT, WITHOUT ROWID;
 
 -- One per job and message: the current outcome and, on an IMAP target, where.
 -- outcome: 0 pending 1 delivered 2 duplicate 3 excluded 4 repaired 5 quarantined
@@ -117,6 +131,7 @@ CREATE TABLE delivery (
   sflags INT, tflags INT,                -- both sides when last agreed (merge base)
   volume INT REFERENCES volume, entry TEXT,         -- archive target: its own entry,
   claim INT, frame INT, off INT,         -- enum claim_kind; where its data lies
+                                         -- (KNOWN: volume and entry are NULL)
                                          -- (LINK: where the survivor's lies)
   survivor INT REFERENCES content,       -- LINK, REFERENCE: kept whole elsewhere
   dup_mailbox INT, dup_okey INT,         -- outcome 2: the survivor, same job

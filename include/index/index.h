@@ -63,6 +63,30 @@ bool index_volume_abandon(struct index *, const char *name, struct err *);
 bool index_runs(struct index *, int state,
     bool (*each)(void *arg, const struct index_run *), void *arg, struct err *);
 
+/*
+ * How each account fared in a run: what "as of", coverage and --failed look
+ * at. begin and end are transactions of their own; begun again in the same run
+ * (tried once more), the row starts anew. Rows of a run that was killed read
+ * as RUN_INTERRUPTED.
+ */
+struct index_run_job {
+	uint64_t run, job;
+	const char *run_name;
+	const char *source, *target; /* account keys */
+	enum index_run_state state;
+	int64_t started, ended; /* unix s; ended 0: never told */
+	int exit_code;
+	const char *text; /* why it failed; "": it didn't */
+};
+bool index_run_job_begin(
+    struct index *, uint64_t run, uint64_t job, struct err *);
+bool index_run_job_end(struct index *, uint64_t run, uint64_t job,
+    enum index_run_state, int exit_code, const char *text, struct err *);
+/* Ordered by source, run; run 0: all; source NULL: all. each false: stop. */
+bool index_run_jobs(struct index *, uint64_t run, const char *source,
+    bool (*each)(void *arg, const struct index_run_job *), void *arg,
+    struct err *);
+
 /* ---- who is who: found or made; inside or outside a transaction. Opened for
  * reading: *id 0 for an account or job that is not there. ---- */
 bool index_account(struct index *, const char *kind, const char *key,
@@ -80,6 +104,21 @@ bool index_mailbox(struct index *, uint64_t account,
 bool index_mailbox_restart(struct index *, uint64_t account,
     const struct source_mailbox *, uint64_t uidvalidity, uint64_t run,
     uint64_t *id, struct err *);
+
+/* Live mailboxes of an account, by name; the job's delta, if it has one. */
+struct index_live {
+	uint64_t id;
+	const char *name, *display; /* wire, UTF-8 */
+	const char *mailbox_id;     /* NULL: none */
+	char separator;
+	uint32_t attributes;
+	uint64_t uidvalidity;
+	bool has_delta;
+	struct source_state state;
+};
+bool index_live_mailboxes(struct index *, uint64_t account, uint64_t job,
+    bool (*each)(void *arg, const struct index_live *), void *arg,
+    struct err *);
 
 /* ---- consult ---- */
 enum outcome { /* stored numbers */
@@ -116,6 +155,44 @@ bool index_outcomes(struct index *, uint64_t job, uint64_t mailbox,
 /* *found false: never seen. */
 bool index_outcome(struct index *, uint64_t job, uint64_t mailbox,
     uint64_t okey, enum outcome *, bool *found, struct err *);
+/* The live placements of a mailbox with their outcome for a job, ascending
+ * from okey on, to be merged with what a source tells: one statement, memory
+ * independent of their number. */
+struct index_known {
+	uint64_t okey;
+	enum outcome outcome;
+	uint8_t flags;
+	const char *keywords; /* as flags_keywords; borrowed till the next */
+};
+struct index_walk;
+bool index_walk_open(struct index *, struct index_walk **, uint64_t job,
+    uint64_t mailbox, uint64_t okey, struct err *);
+/* false with *end at the end */
+bool index_walk_next(
+    struct index_walk *, struct index_known *, bool *end, struct err *);
+void index_walk_close(struct index_walk **);
+/* Live placements with lo <= okey <= hi; by outcome for the job. */
+bool index_live_count(struct index *, uint64_t job, uint64_t mailbox,
+    uint64_t lo, uint64_t hi, uint64_t by[OUTCOME_COUNT], struct err *);
+
+/* ---- re-match: is a message that seems new one that is kept? ---- */
+/* What this EMAILID was seen to name in the account, if its size is this. */
+bool index_match_email(struct index *, uint64_t account, const char *email_id,
+    uint64_t size, uint8_t sha256[32], bool *found, struct err *);
+/* Delivered placements of another generation or mailbox (live, or ended in
+ * run) with this size, INTERNALDATE and canonical Message-ID (must not be
+ * empty): *n of them up to 2, the first's content and okey. taken: okeys that
+ * a message was matched to already, skipped; NULL: none. */
+bool index_match_twin(struct index *, uint64_t job, uint64_t mailbox,
+    uint64_t run, uint64_t size, int64_t idate, const char *message_id,
+    bool (*taken)(void *arg, uint64_t okey), void *arg, uint64_t *n,
+    uint8_t sha256[32], uint64_t *okey, struct err *);
+/* A delivered placement with this content in another generation of this
+ * mailbox name, or in that mailbox (0: none). */
+bool index_match_content(struct index *, uint64_t job, uint64_t account,
+    const char *name, uint64_t mailbox, const uint8_t sha256[32], bool *found,
+    struct err *);
+
 /* A settled whole copy of this content in the archive. volume: prefer this
  * one; NULL: any. */
 bool index_find_content(struct index *, uint64_t archive,
@@ -147,6 +224,31 @@ bool index_settle(struct index *, const struct index_delivery *, struct err *);
 bool index_settle_outcome(struct index *, uint64_t run, uint64_t job,
     uint64_t mailbox, const struct placement *, enum outcome, const char *class,
     const char *text, struct err *);
+
+/*
+ * A placement of a content that is stored already, for which nothing was
+ * stored: placement and delivery rows (DELIVERED, CLAIM_KNOWN), and an email
+ * row if placement->email_id is set. index_settle writes email rows as well.
+ */
+bool index_settle_known(struct index *, uint64_t run, uint64_t job,
+    uint64_t mailbox, const struct placement *, const uint8_t sha256[32],
+    struct err *);
+/* A live placement's flags and keywords are these now: its version ends and
+ * another begins (the same row if it began in this run). *changed: they were
+ * others. Nothing happens where there is no live placement. */
+bool index_change(struct index *, uint64_t run, uint64_t mailbox, uint64_t okey,
+    uint8_t flags, const char *keywords, bool *changed, struct err *);
+/* Live placements with lo <= okey <= hi end; *n of them. */
+bool index_end(struct index *, uint64_t run, uint64_t mailbox, uint64_t lo,
+    uint64_t hi, uint64_t *n, struct err *);
+/* The whole mailbox ends: it is gone, or replaced_by (0: nothing). */
+bool index_end_mailbox(struct index *, uint64_t run, uint64_t mailbox,
+    uint64_t replaced_by, uint64_t *n, struct err *);
+/* A renamed mailbox (same MAILBOXID and UIDVALIDITY): each live placement of
+ * from begins in to with the same okey and outcome, CLAIM_KNOWN where it is
+ * delivered; the job's delta goes with them; from ends, replaced by to. */
+bool index_rename(struct index *, uint64_t run, uint64_t job, uint64_t from,
+    uint64_t to, uint64_t *n, struct err *);
 
 struct index_counts {
 	uint64_t inventory, already;
@@ -199,7 +301,19 @@ struct index_query { /* all borrowed; NULL, 0 or "" means any */
 	int outcome;           /* -1: delivered only; else enum outcome, or
 				  OUTCOME_COUNT: everything */
 	uint64_t run;          /* whose outcome, as it is now, is of that run */
+	/*
+	 * The state of a past moment: 0: as it is now. as_of_run: what stood
+	 * after that run; as_of: unix s, for each account what stood after its
+	 * last complete run that had ended by then (index_as_of). An account
+	 * without one has no rows.
+	 */
+	uint64_t as_of_run;
+	int64_t as_of;
 };
+/* The account's last complete run that ended at or before a moment; *run 0:
+ * none. */
+bool index_as_of(struct index *, uint64_t account, int64_t when, uint64_t *run,
+    struct err *);
 struct index_row {
 	struct catalog_row row;
 	const char *volume; /* "" if not delivered */

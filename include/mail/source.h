@@ -24,6 +24,9 @@ struct placement {
 	const char *const
 	    *keywords;        /* borrowed; atoms, in the server's order */
 	const char *email_id; /* RFC 8474; borrowed; NULL: not offered */
+	/* The field's octets as they arrived; only where state.message_ids
+	 * asked for it; borrowed; NULL: none. */
+	const char *message_id;
 	uint64_t modseq;
 };
 
@@ -41,7 +44,10 @@ struct source_mailbox {
 
 /* What the index holds of the last complete pass; all 0: full pass. */
 struct source_state {
-	uint64_t uidvalidity, uidnext, modseq, messages;
+	uint64_t uidvalidity, uidnext;
+	uint64_t modseq;   /* HIGHESTMODSEQ (RFC 7162); 0: none kept */
+	uint64_t messages; /* that pass's inventory: all below uidnext */
+	bool message_ids;  /* in: announce .message_id too (a re-match) */
 };
 
 /* What the source says of a mailbox once it is open. */
@@ -55,8 +61,12 @@ struct source_opened {
 
 enum source_event_kind {
 	SOURCE_SEEN, /* a placement, new or not: haul compares with the index */
-	SOURCE_ALIVE, /* known okey still there, nothing else said */
-	SOURCE_GONE,  /* the server says so (VANISHED); only .okey is set */
+	SOURCE_CHANGED, /* a known okey with its flags and keywords (and modseq)
+			   as they are now, changed or not; nothing else set */
+	SOURCE_ALIVE, /* okeys .placement.okey … .last that exist are exactly
+			 these: still there, nothing else said */
+	SOURCE_GONE,  /* none of okeys .placement.okey … .last is there (any
+			 more; some may never have been known) */
 	SOURCE_LATER, /* nothing before some requested bodies are taken: call
 			 body. Only while bodies are outstanding. */
 	SOURCE_BAD,   /* the server listed a message but its line can't be used
@@ -67,8 +77,14 @@ enum source_event_kind {
 struct source_event {
 	enum source_event_kind kind;
 	struct placement placement;
+	uint64_t last;             /* ALIVE, GONE: the range's end */
 	struct source_state state; /* END: to be stored once all is settled */
-	bool complete; /* END: every live okey of the pass was SEEN or ALIVE */
+	bool complete; /* END: every okey that the pass looked for was told */
+	/* END: every live okey below the state's uidnext that open was given
+	 * (full pass: every one at all) was SEEN, CHANGED or ALIVE: a known one
+	 * that was not told is gone. False after a delta pass: GONE told all.
+	 */
+	bool swept;
 	uint64_t expunged; /* END: messages the server said were expunged since
 			      open; inventory may be short by so many */
 	struct err why;    /* BAD */
@@ -93,6 +109,16 @@ struct source_caps {
 /*
  * One source belongs to one thread.  Order:
  * list* (open (announce* request* body*)* )* close.
+ *
+ * A pass tells the messages of the mailbox that open selected:
+ * - state all 0 (or another UIDVALIDITY): a full pass. SEEN for each.
+ * - state.uidnext: what is new is SEEN, and of what lies below
+ *   - with state.modseq and CONDSTORE: CHANGED where something changed since;
+ *     expunges as GONE (QRESYNC), or, where MESSAGES doesn't add up without
+ *     them, ALIVE for all that is left (swept);
+ *   - else a scan: CHANGED for each that is there (swept).
+ * SEEN, CHANGED and ALIVE ascend in okey, each kind by itself; CHANGED, ALIVE
+ * and GONE come before the first SEEN of a delta pass.
  * False: *err is set; scope MESSAGE and MAILBOX leave the source usable,
  * ACCOUNT and RUN allow only close.  ERR_THROTTLE: call again after .until.
  * A connection that breaks is ERR_ACCOUNT, ERR_NETWORK, transient: haul makes
@@ -106,14 +132,25 @@ struct source_ops {
 	    bool (*each)(
 		void *arg, const struct source_mailbox *, struct err *),
 	    void *arg, struct err *);
-	/* Read-only select.  state: all 0 for a first or a full pass; else
-	 * only okeys >= state->uidnext are announced, if uidvalidity is still
-	 * the same (a full pass if it isn't: look at opened). */
+	/* Read-only select.  state: all 0 for a first or a full pass; else a
+	 * delta pass, if uidvalidity is still the same (a full pass if it
+	 * isn't: look at opened). */
 	bool (*open)(void *, const char *name, const struct source_state *,
 	    struct source_opened *, struct err *);
 	/* Next event; SEEN and ALIVE ascend in okey; memory independent of the
 	 * mailbox's size. May be interleaved with request and body. */
 	bool (*announce)(void *, struct source_event *, struct err *);
+	/* A mailbox that list no longer shows, asked for by its wire name:
+	 * *gone only if the server says that there is none. NULL: not offered,
+	 * nothing is ever called gone. */
+	bool (*is_gone)(void *, const char *name, bool *gone, struct err *);
+	/* MESSAGES, UIDNEXT, UIDVALIDITY, HIGHESTMODSEQ of all mailboxes again,
+	 * in as few round trips as it takes; only mailboxes that the last list
+	 * showed, as far as the server answers. NULL: not offered. */
+	bool (*statuses)(void *,
+	    bool (*each)(
+		void *arg, const struct source_mailbox *, struct err *),
+	    void *arg, struct err *);
 	/* Announce just these okeys again: follows open instead of a pass;
 	 * those that are gone come as SOURCE_GONE. NULL: not offered. */
 	bool (*recall)(void *, const uint64_t *okeys, size_t n, struct err *);

@@ -12,10 +12,13 @@ enum {
 };
 
 enum claim_kind {
-	CLAIM_WHOLE,    /* nothing like it is kept: store the octets */
-	CLAIM_LINK,     /* same content, same volume, same INTERNALDATE */
-	CLAIM_REFERENCE /* its content (or just its body) is kept whole in
-			   .survivor; the header's octets are stored */
+	CLAIM_WHOLE,     /* nothing like it is kept: store the octets */
+	CLAIM_LINK,      /* same content, same volume, same INTERNALDATE */
+	CLAIM_REFERENCE, /* its content (or just its body) is kept whole in
+			    .survivor; the header's octets are stored */
+	CLAIM_KNOWN /* nothing is stored: the message was moved, or its mailbox
+		       renamed or given a new UIDVALIDITY. Only the index and
+		       the manifest tell; never handed to a target */
 };
 
 /* Where a whole copy lies: settled, or earlier in the same volume. */

@@ -376,6 +376,7 @@ announce_one(struct reading *r, bool *later, struct err *err)
 		r->state = e.state;
 		r->expunged += e.expunged;
 		break;
+	case SOURCE_CHANGED:
 	case SOURCE_ALIVE:
 	case SOURCE_GONE:
 		break;
