@@ -7,12 +7,16 @@
 #include "base/err.h"
 
 /* Where a password comes from; all borrowed, the first that is set wins in
- * this order: file, command, environment variable, prompt. */
+ * this order: literal, file, command, environment variable, prompt. */
 struct secret_from {
-	const char *file;    /* --source-password-file; "-": standard input */
-	const char *command; /* --source-password-command, run by /bin/sh -c */
-	const char
-	    *variable;      /* MAILHAUL_SOURCE_PASSWORD; removed from environ */
+	/* "accounts.csv line 12": what names literal, file or command; NULL:
+	 * the command line, which can't name a literal. */
+	const char *origin;
+	const char *literal; /* the password; its owner wipes it */
+	const char *file;    /* "-": standard input */
+	const char *command; /* run by /bin/sh -c */
+	/* MAILHAUL_SOURCE_PASSWORD; removed from environ */
+	const char *variable;
 	const char *prompt; /* asked on /dev/tty without echo; NULL: never */
 };
 

@@ -136,7 +136,7 @@ accept_secret(struct secret *s, const char *origin, struct err *err)
 		    "there must be one line with the password and no more");
 	if (s->len > SECRET_MAX)
 		return usage(err, origin, "a password has at most 4096 octets");
-	snprintf(s->origin, sizeof(s->origin), "%.120s (%zu octets%s)", origin,
+	snprintf(s->origin, sizeof(s->origin), "%.140s (%zu octets%s)", origin,
 	    s->len, newline ? "; a final newline was ignored" : "");
 
 	return true;
@@ -155,15 +155,43 @@ warn_if_shared(int fd, const char *path)
 		    path, (unsigned)(st.st_mode & 0777));
 }
 
-static bool
-from_file(struct secret *s, const char *path, const char *side, struct err *err)
+/* "--source-password-file", "accounts.csv line 12: source_password_file". */
+static void
+name_origin(char *out, size_t size, const struct secret_from *from,
+    const char *side, const char *kind)
 {
-	char origin[160], shown[100];
+	if (from->origin == NULL)
+		snprintf(out, size, "--%.10s-password-%s", side, kind);
+	else
+		snprintf(out, size, "%.120s: %.10s_password_%s", from->origin,
+		    side, kind);
+}
+
+static bool
+from_literal(struct secret *s, const struct secret_from *from, struct err *err)
+{
+	const char *origin = from->origin != NULL ? from->origin : "a literal";
+	size_t len = strlen(from->literal);
+
+	if (len > SECRET_MAX)
+		return usage(err, origin, "a password has at most 4096 octets");
+	memcpy(s->data, from->literal, len);
+	s->len = len;
+
+	return accept_secret(s, origin, err);
+}
+
+static bool
+from_file(struct secret *s, const struct secret_from *from, const char *side,
+    struct err *err)
+{
+	const char *path = from->file;
+	char name[160], origin[272], shown[100];
 	bool input = strcmp(path, "-") == 0;
 
 	text_escape_to(shown, sizeof(shown), path, strlen(path));
-	snprintf(
-	    origin, sizeof(origin), "--%.10s-password-file %s", side, shown);
+	name_origin(name, sizeof(name), from, side, "file");
+	snprintf(origin, sizeof(origin), "%s %s", name, shown);
 	int fd =
 	    input ? STDIN_FILENO : open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY);
 	if (fd < 0) {
@@ -222,19 +250,19 @@ check_status(pid_t pid, const char *origin, struct err *err)
 }
 
 static bool
-from_command(
-    struct secret *s, const char *command, const char *side, struct err *err)
+from_command(struct secret *s, const struct secret_from *from, const char *side,
+    struct err *err)
 {
-	char origin[80];
+	char origin[160];
 	int ends[2];
 
 	/* The command's text isn't shown: it may hold a secret. */
-	snprintf(origin, sizeof(origin), "--%.10s-password-command", side);
+	name_origin(origin, sizeof(origin), from, side, "command");
 	if (pipe2(ends, O_CLOEXEC) != 0)
 		return err_errno(err, ERR_RUN, "%s", origin);
 	pid_t pid = fork();
 	if (pid == 0)
-		run_command(command, ends[1]);
+		run_command(from->command, ends[1]);
 	if (pid < 0)
 		err_errno(err, ERR_RUN, "%s", origin);
 	close(ends[1]);
@@ -308,10 +336,12 @@ secret_get(struct secret *s, const struct secret_from *from, const char *side,
 
 	*s = (struct secret){ 0 };
 	make_room(s);
-	if (from->file != NULL)
-		ok = from_file(s, from->file, side, err);
+	if (from->literal != NULL)
+		ok = from_literal(s, from, err);
+	else if (from->file != NULL)
+		ok = from_file(s, from, side, err);
 	else if (from->command != NULL)
-		ok = from_command(s, from->command, side, err);
+		ok = from_command(s, from, side, err);
 	else if (value != NULL)
 		ok = from_variable(s, from->variable, value, err);
 	else if (from->prompt != NULL && prompt_possible())
