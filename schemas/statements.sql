@@ -280,7 +280,8 @@ ORDER BY a.key, m.display, m.uidvalidity, m.id, p.okey, j.id;
 SELECT p.flags, k.list, p.idate, p.zone, p.size, c.sha256, c.size,
   c.header_size, d.outcome, r.name, d.volume, v.name, d.entry, d.claim,
   d.frame, d.off, d.survivor,
-  h.from_, h.to_, h.cc, h.subject, h.date, h.message_id
+  h.from_, h.to_, h.cc, h.subject, h.date, h.message_id,
+  c.b64, c.identity64
 FROM delivery d
   JOIN placement p ON p.mailbox = d.mailbox AND p.okey = d.okey
     AND p.to_run IS NULL

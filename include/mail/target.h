@@ -111,6 +111,9 @@ struct catalog_row {
 	int16_t zone;
 	uint8_t sha256[32];
 	uint64_t size, header_size;
+	uint64_t announced;          /* RFC822.SIZE: may be wrong */
+	int64_t body_hash, identity; /* content_body_hash, identity_key; 0:
+					none. For the index alone. */
 	const char *entry; /* this placement's own entry in this volume */
 	enum claim_kind claim;
 	uint32_t frame; /* of this entry's data; LINK: of the survivor's */

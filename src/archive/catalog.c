@@ -7,6 +7,8 @@
 #include "mail/flags.h"
 #include "volume.h"
 
+#include <inttypes.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -38,6 +40,17 @@ static void
 put_number(json_t *object, const char *key, uint64_t n)
 {
 	put(object, key, json_integer((json_int_t)n));
+}
+
+/* As hex: most readers of JSON keep no more than 53 bits of a number. */
+static void
+put_hash64(json_t *object, const char *key, int64_t hash)
+{
+	char hex[17];
+	if (hash == 0)
+		return;
+	snprintf(hex, sizeof(hex), "%016" PRIx64, (uint64_t)hash);
+	put(object, key, json_string(hex));
 }
 
 json_t *
@@ -146,6 +159,10 @@ catalog_json(const struct catalog_row *row)
 	    json_string(digest_hex(hex, row->sha256, DIGEST_SIZE)));
 	put_number(object, "size", row->size);
 	put_number(object, "header_size", row->header_size);
+	if (row->announced != 0 && row->announced != row->size)
+		put_number(object, "announced", row->announced);
+	put_hash64(object, "body_xxh3", row->body_hash);
+	put_hash64(object, "identity", row->identity);
 	put(object, "claim", json_string(claim_words[row->claim]));
 	put(object, "entry", catalog_text(row->entry));
 	put_number(object, "frame", row->frame);

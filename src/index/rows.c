@@ -353,7 +353,7 @@ read_placement(struct sql *q, struct catalog_row *row)
 	if (none)
 		row->idate = DATETIME_NONE;
 	row->zone = (int16_t)sql_get_int(q);
-	row->size = (uint64_t)sql_get_int(q); /* as announced */
+	row->announced = row->size = (uint64_t)sql_get_int(q);
 	const char *sha256 = sql_get_blob(q, &len);
 	if (sha256 != NULL && len == 32)
 		memcpy(row->sha256, sha256, 32);
@@ -388,6 +388,8 @@ read_header(struct sql *q, struct catalog_row *row)
 	row->subject = text_or_empty(q);
 	row->date = text_or_empty(q);
 	row->message_id = text_or_empty(q);
+	row->body_hash = sql_get_int(q);
+	row->identity = sql_get_int(q);
 }
 
 static void
