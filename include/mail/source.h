@@ -48,6 +48,9 @@ struct source_state {
 	uint64_t modseq;   /* HIGHESTMODSEQ (RFC 7162); 0: none kept */
 	uint64_t messages; /* that pass's inventory: all below uidnext */
 	bool message_ids;  /* in: announce .message_id too (a re-match) */
+	/* In: nothing of what lies below uidnext is told (a pass that a broken
+	 * connection cut goes on). */
+	bool only_new;
 };
 
 /* What the source says of a mailbox once it is open. */
@@ -117,8 +120,12 @@ struct source_caps {
  *     expunges as GONE (QRESYNC), or, where MESSAGES doesn't add up without
  *     them, ALIVE for all that is left (swept);
  *   - else a scan: CHANGED for each that is there (swept).
+ *   With state.only_new nothing is said of it.
  * SEEN, CHANGED and ALIVE ascend in okey, each kind by itself; CHANGED, ALIVE
- * and GONE come before the first SEEN of a delta pass.
+ * and GONE come before the first SEEN of a delta pass. But a CHANGED that
+ * answers state.modseq is as the server sends it: out of order from a server
+ * that likes it so, and once more if another client changes it meanwhile; the
+ * last one counts.
  * False: *err is set; scope MESSAGE and MAILBOX leave the source usable,
  * ACCOUNT and RUN allow only close.  ERR_THROTTLE: call again after .until.
  * A connection that breaks is ERR_ACCOUNT, ERR_NETWORK, transient: haul makes
