@@ -17,6 +17,23 @@ bool archive_create(const char *dir, struct err *);
 /* True if dir holds sealed volumes or .part files: an index must exist. */
 bool archive_has_volumes(const char *dir, bool *yes, struct err *);
 
+/*
+ * Writers that share an archive, one a process: each holds flock on the .part
+ * that it writes, until it is sealed. What a writer must know of the volumes
+ * of others, dead or alive, is the index's word, asked for through these.
+ */
+struct archive_word {
+	/* Names of the volumes that the index calls open, in order: *names is
+	 * the caller's to free. */
+	bool (*open)(void *arg, char (**names)[KEPT_VOLUME_NAME], size_t *n,
+	    struct err *);
+	/* One volume as settled by now, and whether it is still called open;
+	 * *frames, to which p points, is the caller's to free. */
+	bool (*volume)(void *arg, const char *name, bool *open,
+	    struct progress *p, struct frame_info **frames, struct err *);
+	void *arg;
+};
+
 struct archive_options {
 	const char *dir;
 	const char *run;       /* run name: volumes are RUN-0001 … */
@@ -28,6 +45,10 @@ struct archive_options {
 	 */
 	void (*sealing)(void *arg, uint64_t done, uint64_t of);
 	void *sealing_arg;
+	/* Before a volume is begun, one that nobody holds any more is
+	 * continued; and bodies are read out of volumes that others write.
+	 * NULL: this writer is alone. Copied. */
+	const struct archive_word *word;
 };
 
 /*
@@ -43,8 +64,9 @@ bool archive_target_new(
 uint64_t archive_target_readback_ms(const struct target *);
 
 /*
- * For each NAME.part in volumes/ for which known says no: remove it (nothing
- * in it was ever promised). Under the archive's lock only.
+ * For each NAME.part in volumes/ for which known says no and that no writer
+ * holds: remove it (nothing in it was ever promised). Under the archive's lock
+ * only.
  */
 bool archive_sweep(const char *dir, bool (*known)(void *arg, const char *name),
     void *arg, struct err *);

@@ -20,6 +20,15 @@ const char *archive_reader_dir(const struct archive_reader *);
  */
 bool archive_reader_frames(struct archive_reader *, const char *volume,
     const struct frame_info *, size_t n, struct err *);
+/*
+ * Where frames of a .part come from that archive_reader_frames gave none of,
+ * or too few: the index. All frames of that volume, *frames the reader's to
+ * free. A volume that is sealed and renamed meanwhile stays readable.
+ */
+void archive_reader_ask(struct archive_reader *,
+    bool (*frames)(void *arg, const char *volume, struct frame_info **frames,
+	size_t *n, struct err *),
+    void *arg);
 /* Frames taken from the seek table: *n, borrowed till the next volume. */
 bool archive_reader_seek_table(struct archive_reader *, const char *volume,
     const struct frame_info **, size_t *n, struct err *);

@@ -21,6 +21,7 @@ struct shelf {
 	int fd;
 	struct frame_info *frames;
 	size_t count;
+	bool part;  /* it was not sealed when it was opened */
 	bool given; /* the frames are the caller's word, not the file's */
 	uint64_t used;
 };
@@ -29,6 +30,9 @@ struct archive_reader {
 	char *dir;
 	struct shelf shelves[SHELVES];
 	uint64_t clock;
+	bool (*ask)(void *arg, const char *volume, struct frame_info **frames,
+	    size_t *n, struct err *); /* NULL: nobody knows */
+	void *ask_arg;
 
 	struct inflate inflate;
 	const struct shelf *cached; /* whose frame is inflated; NULL: none */
@@ -83,6 +87,16 @@ archive_reader_dir(const struct archive_reader *r)
 	return r->dir;
 }
 
+void
+archive_reader_ask(struct archive_reader *r,
+    bool (*frames)(void *arg, const char *volume, struct frame_info **frames,
+	size_t *n, struct err *),
+    void *arg)
+{
+	r->ask = frames;
+	r->ask_arg = arg;
+}
+
 /* A free shelf, or the one unused for longest: one whose frames can be had
  * again from the file goes first. */
 static struct shelf *
@@ -106,28 +120,48 @@ static bool
 open_file(struct archive_reader *r, const char *volume, struct shelf *s,
     struct err *err)
 {
-	static const char *const endings[] = { ARCHIVE_SEALED, ARCHIVE_PART };
+	/* Sealed between the first two looks, it has its last name by now. */
+	static const char *const endings[] = { ARCHIVE_SEALED, ARCHIVE_PART,
+		ARCHIVE_SEALED };
 	if (!volume_name_ok(volume))
 		return err_set(err, ERR_MESSAGE, ERR_DAMAGED,
 		    "impossible volume name %s", volume);
 
-	for (size_t i = 0; i < 2; i++) {
+	for (size_t i = 0; i < 3; i++) {
 		s->path = volume_path(r->dir, volume, endings[i]);
 		s->fd = open(s->path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
 		if (s->fd >= 0) {
 			memcpy(s->name, volume, strlen(volume) + 1);
+			s->part = i == 1;
 			return true;
 		}
-		if (errno != ENOENT)
+		bool missing = errno == ENOENT;
+		if (!missing)
 			err_errno(err, ERR_MESSAGE, "%s", s->path);
-		else
-			err_set(err, ERR_MESSAGE, ERR_DAMAGED,
-			    "volume %s is missing in %s", volume, r->dir);
 		free(s->path);
 		s->path = NULL;
-		if (errno != ENOENT)
+		if (!missing)
 			return false;
 	}
+
+	return err_set(err, ERR_MESSAGE, ERR_DAMAGED,
+	    "volume %s is missing in %s", volume, r->dir);
+}
+
+/* The seek table of a sealed volume; the index's word on one that isn't. */
+static bool
+read_frames(struct archive_reader *r, struct shelf *s, struct err *err)
+{
+	if (!s->part || r->ask == NULL)
+		return seektable_read(
+		    s->fd, s->path, &s->frames, &s->count, err);
+
+	free(s->frames);
+	s->frames = NULL;
+	s->count = 0;
+	if (r->ask(r->ask_arg, s->name, &s->frames, &s->count, err))
+		return true;
+	err->scope = ERR_MESSAGE;
 
 	return false;
 }
@@ -157,7 +191,7 @@ get_shelf(struct archive_reader *r, const char *volume, struct shelf **out,
 	s = pick_shelf(r);
 	if (!open_file(r, volume, s, err))
 		return false;
-	if (!seektable_read(s->fd, s->path, &s->frames, &s->count, err)) {
+	if (!read_frames(r, s, err)) {
 		clear_shelf(r, s);
 		return false;
 	}
@@ -221,6 +255,26 @@ get_frame(struct archive_reader *r, const struct shelf *s, uint32_t frame,
 	return true;
 }
 
+/* A volume being written has got more frames since they were asked for. */
+static bool
+enough_frames(struct archive_reader *r, struct shelf *s, uint32_t frame,
+    uint64_t offset, uint64_t n, struct err *err)
+{
+	if (!s->part || s->given || r->ask == NULL)
+		return true;
+
+	uint64_t there = 0;
+	for (size_t i = frame; i < s->count && there < offset + n; i++)
+		there += s->frames[i].dsize;
+	if (there >= offset + n && frame < s->count)
+		return true;
+	if (read_frames(r, s, err))
+		return true;
+	clear_shelf(r, s);
+
+	return false;
+}
+
 bool
 archive_reader_data(struct archive_reader *r, const char *volume,
     uint32_t frame, uint64_t offset, uint64_t skip, uint64_t n,
@@ -228,7 +282,8 @@ archive_reader_data(struct archive_reader *r, const char *volume,
     struct err *err)
 {
 	struct shelf *s;
-	if (!get_shelf(r, volume, &s, err))
+	if (!get_shelf(r, volume, &s, err) ||
+	    !enough_frames(r, s, frame, offset, skip + n, err))
 		return false;
 
 	uint64_t at = offset + skip;

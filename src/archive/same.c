@@ -3,6 +3,7 @@
 
 #include "base/digest.h"
 #include "base/log.h"
+#include "pool.h"
 
 #include <string.h>
 
@@ -56,7 +57,7 @@ read_kept(struct writer *w, const struct kept *kept, uint64_t skip,
 	if (is_open_volume(w, kept))
 		return frames_read(w->volume->frames, kept->frame, kept->offset,
 		    skip, n, each, arg, err);
-	if (w->reader == NULL && !archive_reader_open(&w->reader, w->dir, err))
+	if (w->reader == NULL && !pool_reader(w, err))
 		return false;
 
 	return archive_reader_data(w->reader, kept->volume, kept->frame,

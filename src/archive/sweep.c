@@ -61,10 +61,17 @@ archive_has_volumes(const char *dir, bool *yes, struct err *err)
 static bool
 remove_part(const char *dir, const char *name, struct err *err)
 {
+	int fd;
+	if (!volume_hold(dir, name, &fd, err))
+		return false;
+	if (fd < 0) /* a writer's that has not told the index yet */
+		return true;
+
 	char *path = volume_path(dir, name, ARCHIVE_PART);
 	crash_point("archive: before an orphan is removed");
 	bool ok = unlink(path) == 0 || errno == ENOENT;
 	crash_point("archive: after an orphan is removed");
+	close(fd);
 	if (ok)
 		log_add(
 		    LOG_INFO, "removed %s: nothing in it was promised", path);

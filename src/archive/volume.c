@@ -11,6 +11,7 @@
 #include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -141,21 +142,67 @@ is_taken(const char *dir, const char *name)
 	return taken;
 }
 
+/* The descriptor's until it is closed, by whatever process. */
 static bool
-choose_name(const char *dir, const char *run, char name[KEPT_VOLUME_NAME],
-    struct err *err)
+lock(int fd)
+{
+	int rc;
+	do
+		rc = flock(fd, LOCK_EX | LOCK_NB);
+	while (rc < 0 && errno == EINTR);
+
+	return rc == 0;
+}
+
+enum made { MADE, TAKEN, FAILED };
+
+/* Another writer may have come first, and even have sealed it by now: while
+ * the .part is there, nobody can begin a volume of this name again. */
+static enum made
+make_part(const char *dir, const char *name, int *fd, struct err *err)
+{
+	enum made made = MADE;
+	char *part = volume_path(dir, name, ARCHIVE_PART);
+	char *sealed = volume_path(dir, name, ARCHIVE_SEALED);
+	struct stat st;
+	crash_point("archive: before a volume is created");
+	*fd = open(part, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW,
+	    S_IRUSR | S_IWUSR);
+	crash_point("archive: after a volume is created");
+	if (*fd < 0 && errno == EEXIST) {
+		made = TAKEN;
+	} else if (*fd < 0 || !lock(*fd)) {
+		err_errno(err, ERR_RUN, "%s", part);
+		made = FAILED;
+	} else if (lstat(sealed, &st) == 0) {
+		unlink(part);
+		made = TAKEN;
+	}
+	if (made != MADE && *fd >= 0)
+		close(*fd);
+	free(part);
+	free(sealed);
+
+	return made;
+}
+
+static bool
+make_next(const char *dir, const char *run, char name[KEPT_VOLUME_NAME],
+    int *fd, struct err *err)
 {
 	for (int i = 1; i <= NUMBER_MAX; i++) {
 		char *candidate = mem_fmt("%s-%04d", run, i);
 		bool ok = volume_name_ok(candidate);
-		bool found = ok && !is_taken(dir, candidate);
-		if (found)
+		enum made made = TAKEN;
+		if (ok && !is_taken(dir, candidate))
+			made = make_part(dir, candidate, fd, err);
+		if (made == MADE)
 			memcpy(name, candidate, strlen(candidate) + 1);
 		free(candidate);
+		if (made != TAKEN)
+			return made == MADE;
 		if (!ok)
 			break;
-		if (found)
-			return true;
 	}
 
 	return err_set(err, ERR_RUN, ERR_OTHER,
@@ -163,26 +210,36 @@ choose_name(const char *dir, const char *run, char name[KEPT_VOLUME_NAME],
 	    ARCHIVE_VOLUMES, run);
 }
 
+/* A volume that the index knows, but of which nothing was committed. */
+static bool
+make_again(const char *dir, const char *name, int *fd, struct err *err)
+{
+	char *path = volume_path(dir, name, ARCHIVE_PART);
+	crash_point("archive: before a volume is made again");
+	*fd = open(
+	    path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, S_IRUSR | S_IWUSR);
+	bool ok = *fd >= 0 && lock(*fd) && ftruncate(*fd, 0) == 0;
+	crash_point("archive: after a volume is made again");
+	if (!ok) {
+		err_errno(err, ERR_RUN, "%s", path);
+		if (*fd >= 0)
+			close(*fd);
+	}
+	free(path);
+
+	return ok;
+}
+
 bool
 volume_create(struct volume **out, const struct volume_options *o,
     const char *run, const char *name, struct err *err)
 {
 	char chosen[KEPT_VOLUME_NAME];
-	int how = O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW;
-	if (name == NULL && !choose_name(o->dir, run, chosen, err))
-		return false;
+	int fd;
 	if (name != NULL)
 		memcpy(chosen, name, strlen(name) + 1);
-
-	char *path = volume_path(o->dir, chosen, ARCHIVE_PART);
-	crash_point("archive: before a volume is created");
-	int fd = open(
-	    path, how | (name != NULL ? O_TRUNC : O_EXCL), S_IRUSR | S_IWUSR);
-	crash_point("archive: after a volume is created");
-	if (fd < 0)
-		err_errno(err, ERR_RUN, "%s", path);
-	free(path);
-	if (fd < 0)
+	if (!(name != NULL ? make_again(o->dir, name, &fd, err)
+			   : make_next(o->dir, run, chosen, &fd, err)))
 		return false;
 
 	struct volume *v = new_volume(o, chosen, fd);
@@ -232,19 +289,47 @@ cut_back(int fd, const char *path, uint64_t committed, struct err *err)
 	return true;
 }
 
+/* Is what fd has open still called path? */
+static bool
+is_still(int fd, const char *path)
+{
+	struct stat open, named;
+
+	return fstat(fd, &open) == 0 && lstat(path, &named) == 0 &&
+	       open.st_dev == named.st_dev && open.st_ino == named.st_ino;
+}
+
+bool
+volume_hold(const char *dir, const char *name, int *fd, struct err *err)
+{
+	char *path = volume_path(dir, name, ARCHIVE_PART);
+	*fd = open(path, O_RDWR | O_CLOEXEC | O_NOFOLLOW);
+	bool ok = *fd >= 0 || errno == ENOENT;
+	if (!ok)
+		err_errno(err, ERR_RUN, "%s", path);
+	/* Its holder may have sealed it between open and lock. */
+	if (*fd >= 0 && (!lock(*fd) || !is_still(*fd, path))) {
+		close(*fd);
+		*fd = -1;
+	}
+	free(path);
+
+	return ok;
+}
+
 bool
 volume_resume(struct volume **out, const struct volume_options *o,
-    const struct progress *p, struct err *err)
+    const struct progress *p, int fd, struct err *err)
 {
 	char *path = volume_path(o->dir, p->volume, ARCHIVE_PART);
-	int fd = open(path, O_RDWR | O_CLOEXEC | O_NOFOLLOW);
 	bool ok = fd >= 0;
-	if (!ok && errno == ENOENT)
+	if (!ok && access(path, F_OK) == 0)
+		err_set(err, ERR_RUN, ERR_LOCKED,
+		    "another process is writing %s", path);
+	else if (!ok)
 		err_set(err, ERR_RUN, ERR_DAMAGED,
 		    "%s is missing, but %llu octets of it were committed", path,
 		    (unsigned long long)p->committed);
-	else if (!ok)
-		err_errno(err, ERR_RUN, "%s", path);
 	else if (!frames_add_up(p))
 		ok = err_set(err, ERR_RUN, ERR_DAMAGED,
 		    "%s: the index's frames don't add up to its %llu octets",

@@ -42,12 +42,16 @@ char *volume_path(const char *dir, const char *name, const char *ending);
 bool volume_name_ok(const char *name);
 
 /* A new RUN-NNNN, the first number that is free: file and folder synced.
- * name: use exactly this one, whatever lies there; NULL: choose. */
+ * name: use exactly this one, whatever lies there; NULL: choose. Its .part is
+ * held (flock) until volume_close: it is one writer's alone. */
 bool volume_create(struct volume **, const struct volume_options *,
     const char *run, const char *name, struct err *);
-/* Cut NAME.part back to p->committed and continue it. */
+/* Hold NAME.part. *fd -1: another writer does, or there is none (any more). */
+bool volume_hold(const char *dir, const char *name, int *fd, struct err *);
+/* Cut NAME.part back to p->committed and continue it. fd: of volume_hold, now
+ * the volume's, or closed if this fails; -1: says why it can't be had. */
 bool volume_resume(struct volume **, const struct volume_options *,
-    const struct progress *p, struct err *);
+    const struct progress *p, int fd, struct err *);
 /* Frees; the file stays as it is. */
 void volume_close(struct volume **);
 

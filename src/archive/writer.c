@@ -5,6 +5,7 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "entry.h"
+#include "pool.h"
 
 #include <assert.h>
 #include <stdlib.h>
@@ -115,6 +116,10 @@ need_volume(struct writer *w, struct err *err)
 		return true;
 
 	const char *name = w->reserved[0] == '\0' ? NULL : w->reserved;
+	if (name == NULL && !pool_adopt(w, err))
+		return false;
+	if (w->volume != NULL)
+		return true;
 	w->known = name != NULL;
 	w->told = 0;
 	w->synced = clock_mono_ms();
@@ -377,7 +382,9 @@ resolve(void *data, uint64_t uid_base, const struct resolve_item *items,
 		memcpy(w->reserved, p->volume, sizeof(w->reserved));
 		return true;
 	}
-	if (!volume_resume(&w->volume, &w->set, p, err))
+	int fd;
+	if (!volume_hold(w->dir, p->volume, &fd, err) ||
+	    !volume_resume(&w->volume, &w->set, p, fd, err))
 		return writer_fail(w, err);
 	w->known = true;
 	w->told = (uint32_t)p->frame_count;
@@ -495,6 +502,8 @@ archive_target_new(
 		.min_free = o->min_free == 0 ? default_min_free : o->min_free };
 	w->watch.sealing = o->sealing;
 	w->watch.arg = o->sealing_arg;
+	if (o->word != NULL)
+		w->word = *o->word;
 	t->ops = &ops;
 	t->data = w;
 

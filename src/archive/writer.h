@@ -16,6 +16,7 @@ struct writer {
 	struct volume_options set; /* .dir is dir */
 	uint64_t limit;
 	struct seal_watch watch;
+	struct archive_word word; /* .open NULL: no other writers */
 
 	char *account, *display, *box; /* of the open mailbox; box: its path */
 	uint64_t uidvalidity;
