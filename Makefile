@@ -91,11 +91,15 @@ $(B)/rawimap: $(B)/tests/bench/rawimap.o
 $(B)/fetchhash: $(B)/tests/bench/fetchhash.o $(LIBOBJ)
 	$(CC) $(LDFLAGS) -o $@ $^ $(LDLIBS)
 
+# A longer way, and an account of any size.
+$(B)/delay $(B)/replay: $(B)/%: $(B)/tests/bench/%.o
+	$(CC) $(LDFLAGS) -o $@ $^ -lpthread
+
 $(B)/fuzz-%: tests/fuzz/%.c $(LIBOBJ)
 	$(CC) $(CPPFLAGS) $(CFLAGS) $(LDFLAGS) -fsanitize=fuzzer -o $@ $< $(LIBOBJ) $(LDLIBS)
 
 fuzzers: $(FUZZERS)
-programs: $(B)/mailhaul $(B)/unit $(B)/it
+programs: $(B)/mailhaul $(B)/unit $(B)/it $(B)/inject.so $(B)/inject_malloc.so
 
 check:
 	$(MAKE) KIND=release all

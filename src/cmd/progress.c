@@ -173,11 +173,13 @@ json_line(struct buf *out, struct progress_screen *s)
 		buf_char(&utf8, *c);
 	}
 	buf_fmt(out,
-	    "{\"phase\":\"%s\",\"mailbox\":\"%s\",\"mailboxes\":%" PRIu64
-	    ",\"mailboxes_done\":%" PRIu64 ",\"messages\":%" PRIu64
-	    ",\"messages_done\":%" PRIu64 ",\"octets\":%" PRIu64
-	    ",\"settled\":%" PRIu64 ",\"octets_per_second\":%.0f"
+	    "{\"seconds\":%.3f,\"phase\":\"%s\",\"mailbox\":\"%s\","
+	    "\"mailboxes\":%" PRIu64 ",\"mailboxes_done\":%" PRIu64
+	    ",\"messages\":%" PRIu64 ",\"messages_done\":%" PRIu64
+	    ",\"octets\":%" PRIu64 ",\"settled\":%" PRIu64
+	    ",\"octets_per_second\":%.0f"
 	    ",\"eta_seconds\":%" PRId64 "}",
+	    (double)(clock_mono_ms() - m->started) / 1000,
 	    phases[atomic_load(&m->phase)], utf8.data == NULL ? "" : utf8.data,
 	    (uint64_t)atomic_load(&m->mailboxes),
 	    (uint64_t)atomic_load(&m->mailboxes_done), all, done,
