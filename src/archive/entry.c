@@ -15,8 +15,10 @@ enum {
 	/* KEPT_ENTRY less the longest name (a component, .hdr, /cur/,
 	 * .mailhaul/shared/), with room to spare. */
 	MAILBOX_PATH_MAX = 1100,
-	/* Of the 2 KiB that an entry's attributes may take. */
-	ORIGIN_NAME_MAX = 300
+	/* Of the 2 KiB that an entry's attributes may take: two names, and
+	 * what else is told of the origin as far as it fits. */
+	ORIGIN_NAME_MAX = 300,
+	ORIGIN_MAX = 1600
 };
 
 /* Cut at a level so that what remains stays a path of safe components. */
@@ -144,6 +146,31 @@ short_text(const char *text)
 	return value != NULL ? value : json_null();
 }
 
+/* NULL if it is no text that JSON takes. */
+static json_t *
+keyword_array(const struct placement *p)
+{
+	json_t *array = json_array();
+	for (uint32_t i = 0; i < p->keyword_count; i++)
+		if (json_array_append_new(array, json_string(p->keywords[i])) <
+		    0) {
+			json_decref(array);
+			return NULL;
+		}
+
+	return array;
+}
+
+/* value, or null where the whole would become too long with it. */
+static void
+put_if_fits(json_t *object, const char *key, json_t *value)
+{
+	json_object_set_new(object, key, value);
+	if (value == NULL ||
+	    json_dumpb(object, NULL, 0, JSON_COMPACT) > ORIGIN_MAX)
+		json_object_set_new(object, key, json_null());
+}
+
 static void
 add_json(struct archive_entry *e, const char *name, json_t *object)
 {
@@ -169,6 +196,13 @@ origin_json(const struct entry_origin *o)
 	if (p->idate != DATETIME_NONE)
 		json_object_set_new(object, "internaldate",
 		    json_string(datetime_rfc3339(date, p->idate, p->zone)));
+	if (o->separator != '\0')
+		json_object_set_new(
+		    object, "separator", json_stringn(&o->separator, 1));
+	if (o->wire != NULL && strcmp(o->wire, o->mailbox) != 0)
+		put_if_fits(object, "wire", json_string(o->wire));
+	if (p->keyword_count > 0)
+		put_if_fits(object, "keywords", keyword_array(p));
 
 	return object;
 }

@@ -38,10 +38,16 @@ void entry_file(
 
 struct entry_origin {
 	const char *account, *mailbox; /* display */
+	const char *wire;              /* the mailbox's wire name */
+	char separator;                /* 0: flat */
 	uint64_t uidvalidity;
 	const struct placement *placement;
 };
-/* Origin and content hash, and of a reference its body: <= 2 KiB in all. */
+/*
+ * Origin and content hash, and of a reference its body: <= 2 KiB in all. What
+ * the catalog tells of an entry of a volume that never got one; a wire name or
+ * keywords too long for that are null.
+ */
 void entry_attributes(struct archive_entry *, const struct entry_origin *,
     const uint8_t sha256[32], const struct kept *body);
 

@@ -71,9 +71,12 @@ open_box(void *data, const char *account, const struct source_mailbox *box,
 
 	free(w->account);
 	free(w->display);
+	free(w->wire);
 	free(w->box);
 	w->account = mem_str(account);
 	w->display = mem_str(box->display);
+	w->wire = mem_str(box->name);
+	w->separator = box->separator;
 	entry_mailbox(&path, account, box->display);
 	w->box = buf_steal(&path);
 	w->uidvalidity = uidvalidity;
@@ -184,6 +187,8 @@ add_item(struct writer *w, const struct item *item, struct kept *where,
 	entry_attributes(e,
 	    &(struct entry_origin){ .account = w->account,
 		.mailbox = w->display,
+		.wire = w->wire,
+		.separator = w->separator,
 		.uidvalidity = w->uidvalidity,
 		.placement = item->placement },
 	    content_sha256(c), header_only ? &item->survivor : NULL);
@@ -450,6 +455,7 @@ close_writer(void **data, bool polite)
 	free(w->sealed_frames);
 	free(w->account);
 	free(w->display);
+	free(w->wire);
 	free(w->box);
 	free(w->dir);
 	free(w->run);

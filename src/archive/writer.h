@@ -18,7 +18,9 @@ struct writer {
 	struct seal_watch watch;
 	struct archive_word word; /* .open NULL: no other writers */
 
-	char *account, *display, *box; /* of the open mailbox; box: its path */
+	/* Of the open mailbox; box: its path. */
+	char *account, *display, *wire, *box;
+	char separator;
 	uint64_t uidvalidity;
 
 	struct volume *volume; /* NULL: none open */
