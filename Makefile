@@ -10,15 +10,16 @@ CC       = gcc
 B       := build/$(KIND)
 
 VERSION := $(shell sed -n 's/^\#\# \[\{0,1\}\([0-9][0-9.]*\)\]\{0,1\}.*/\1/p' CHANGELOG.md 2>/dev/null | head -n 1)
-PKGS    := libssl libcrypto libarchive libzstd sqlite3 jansson libutf8proc libxxhash
+PKGS    := libssl libcrypto libarchive libzstd sqlite3 jansson libutf8proc libxxhash \
+           libcyaml yaml-0.1
 WARN    := -Wall -Wextra -Werror -Wshadow -Wstrict-prototypes -Wmissing-prototypes \
            -Wpointer-arith -Wwrite-strings -Wformat=2 -Wvla -Wundef
 HARDEN  := -fPIE -fstack-protector-strong -fno-strict-aliasing -fstack-clash-protection
 CPPFLAGS += -D_GNU_SOURCE -Iinclude -Isrc -I$(B)/gen -DMAILHAUL_VERSION='"$(or $(VERSION),0.0)"'
 CFLAGS  += -std=c11 -g $(WARN) $(HARDEN) $(shell pkg-config --cflags $(PKGS))
 LDFLAGS += -pie -Wl,-z,relro,-z,now
-# libetpan.pc would drop PIE; its library alone is enough.
-LDLIBS  += -letpan $(shell pkg-config --libs $(PKGS)) -lpthread
+# libetpan.pc would drop PIE; its library alone is enough. libcsv has no .pc.
+LDLIBS  += -letpan -lcsv $(shell pkg-config --libs $(PKGS)) -lpthread
 
 ifeq ($(KIND),release)
 OPT = -O2 -D_FORTIFY_SOURCE=2
