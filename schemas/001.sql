@@ -26,6 +26,7 @@ CREATE TABLE mailbox (                   -- a generation: name x UIDVALIDITY
   restart INT NOT NULL DEFAULT 0,        -- UIDNEXT went down so many times
   first_run INT NOT NULL REFERENCES run, last_run INT REFERENCES run, -- NULL: live
   replaced_by INT REFERENCES mailbox,
+  ended INT REFERENCES run,              -- since then no placement of it lives
   UNIQUE (account, name, uidvalidity, restart)) STRICT;
 
 CREATE TABLE unique_id (                 -- text origins (UIDL, file name, offset)
@@ -146,6 +147,17 @@ CREATE INDEX delivery_v ON delivery(volume, frame, off, claim)
 CREATE INDEX delivery_run ON delivery(run); -- a run's manifest
 CREATE INDEX delivery_dup ON delivery(job, dup_mailbox, dup_okey)
   WHERE dup_okey IS NOT NULL;
+
+CREATE TABLE former (                    -- an entry that a later one of the same
+  id INTEGER PRIMARY KEY,                -- message took the place of: it was lost
+  job INT NOT NULL REFERENCES job,       -- at the source, came back and was
+  mailbox INT NOT NULL REFERENCES mailbox, -- stored anew.  Still in its volume.
+  okey INT NOT NULL, run INT NOT NULL REFERENCES run,
+  content INT NOT NULL REFERENCES content,
+  volume INT NOT NULL REFERENCES volume, entry TEXT NOT NULL,
+  claim INT NOT NULL, frame INT NOT NULL, off INT NOT NULL,
+  survivor INT REFERENCES content) STRICT;
+CREATE INDEX former_v ON former(volume, frame, off, claim, job, mailbox, okey);
 
 CREATE TABLE note (                      -- the words beside an outcome
   job INT NOT NULL, mailbox INT NOT NULL, okey INT NOT NULL, run INT NOT NULL,

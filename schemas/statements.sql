@@ -48,6 +48,37 @@ PRAGMA foreign_key_check;
 INSERT INTO run (name, started, state, command) VALUES (?1, ?2, 0, ?3);
 -- name: run_end
 UPDATE run SET state = ?2, ended = ?3 WHERE id = ?1;
+-- Accounts that were open when their run ended were interrupted.
+-- name: run_jobs_close
+UPDATE run_job SET state = 3 WHERE run = ?1 AND state = 0;
+-- name: run_job_begin
+INSERT INTO run_job (run, job, state, started) VALUES (?1, ?2, 0, ?3)
+ON CONFLICT (run, job) DO UPDATE SET state = 0, started = excluded.started,
+  ended = NULL, exit_code = 0, text = NULL;
+-- name: run_job_end
+UPDATE run_job SET state = ?3, exit_code = ?4, text = ?5, ended = ?6
+WHERE run = ?1 AND job = ?2;
+-- name: run_jobs
+-- scan: accounts are few
+SELECT rj.run, rj.job, r.name, s.key, t.key,
+  iif(rj.state = 0 AND r.state <> 0, 3, rj.state), rj.started, rj.ended,
+  rj.exit_code, rj.text
+FROM account s JOIN job j ON j.source = s.id
+  JOIN run_job rj ON rj.job = j.id JOIN run r ON r.id = rj.run
+  JOIN account t ON t.id = j.target
+WHERE ?1 IS NULL OR s.key = ?1
+ORDER BY s.key, s.id, rj.run, rj.job;
+-- name: run_jobs_of_run
+SELECT rj.run, rj.job, r.name, s.key, t.key,
+  iif(rj.state = 0 AND r.state <> 0, 3, rj.state), rj.started, rj.ended,
+  rj.exit_code, rj.text
+FROM run_job rj JOIN run r ON r.id = rj.run JOIN job j ON j.id = rj.job
+  JOIN account s ON s.id = j.source JOIN account t ON t.id = j.target
+WHERE rj.run = ?1 AND (?2 IS NULL OR s.key = ?2)
+ORDER BY s.key, s.id, rj.job;
+-- name: as_of
+SELECT max(rj.run) FROM job j JOIN run_job rj ON rj.job = j.id
+WHERE j.source = ?1 AND rj.state = 1 AND rj.ended <= ?2;
 -- name: run_manifest
 UPDATE run SET manifest_sha256 = ?2 WHERE id = ?1;
 -- name: runs
@@ -80,11 +111,41 @@ VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9,
      AND uidvalidity = ?3));
 -- name: mailbox_update
 UPDATE mailbox SET display = ?2, separator = ?3, special_use = ?4,
-  mailbox_id = ?5, subscribed = ?6, last_run = NULL, replaced_by = NULL
+  mailbox_id = ?5, subscribed = ?6, last_run = NULL, replaced_by = NULL,
+  ended = NULL
 WHERE id = ?1;
 -- name: mailbox_replace
 UPDATE mailbox SET last_run = ?4, replaced_by = ?3
 WHERE account = ?1 AND name = ?2 AND id <> ?3 AND last_run IS NULL;
+-- name: mailbox_end
+UPDATE mailbox SET last_run = coalesce(last_run, ?2), ended = ?2,
+  replaced_by = coalesce(?3, replaced_by)
+WHERE id = ?1;
+-- What a mailbox's state was is worth nothing when it comes back.
+-- name: delta_drop
+DELETE FROM delta WHERE mailbox = ?1 AND job IN (
+  SELECT j.id FROM mailbox m JOIN job j ON j.source = m.account
+  WHERE m.id = ?1);
+-- name: delta_move
+INSERT INTO delta (job, mailbox, uidnext, modseq, messages, filter_sha256, run)
+SELECT job, ?3, uidnext, modseq, messages, filter_sha256, ?4 FROM delta
+WHERE job = ?1 AND mailbox = ?2
+ON CONFLICT (job, mailbox) DO UPDATE SET uidnext = excluded.uidnext,
+  modseq = excluded.modseq, messages = excluded.messages,
+  filter_sha256 = excluded.filter_sha256, run = excluded.run;
+-- name: live_mailboxes
+SELECT m.id, m.name, m.display, m.mailbox_id, m.separator, m.special_use,
+  m.subscribed, m.uidvalidity, d.job IS NOT NULL, d.uidnext, d.modseq,
+  d.messages
+FROM mailbox m LEFT JOIN delta d ON d.job = ?2 AND d.mailbox = m.id
+WHERE m.account = ?1 AND m.last_run IS NULL ORDER BY m.name, m.id;
+-- Replaced, but its placements have not all ended.
+-- name: replaced_mailboxes
+SELECT o.id FROM mailbox m
+  JOIN mailbox o ON o.account = m.account AND o.name = m.name
+WHERE m.id = ?1 AND o.id <> m.id AND o.last_run IS NOT NULL
+  AND o.ended IS NULL
+ORDER BY o.id;
 
 -- ---- consult -----------------------------------------------------------
 -- name: delta_find
@@ -110,7 +171,51 @@ WHERE account = ?1 AND name = ?2 AND last_run IS NULL;
 SELECT 1 FROM delivery INDEXED BY delivery_todo
 WHERE job = ?1 AND outcome IN (0, 3, 5, 6, 8)
   AND outcome <> 1 AND outcome <> 2 AND outcome <> 4
-  AND mailbox = ?2 LIMIT 1;
+  AND mailbox = ?2 AND EXISTS (SELECT 1 FROM placement p
+    WHERE p.mailbox = ?2 AND p.okey = delivery.okey AND p.to_run IS NULL)
+LIMIT 1;
+-- name: walk
+SELECT p.okey, d.outcome, p.flags, k.list FROM placement p
+  LEFT JOIN delivery d
+    ON d.job = ?1 AND d.mailbox = p.mailbox AND d.okey = p.okey
+  LEFT JOIN keywords k ON k.id = p.kw
+WHERE p.mailbox = ?2 AND p.okey >= ?3 AND p.to_run IS NULL ORDER BY p.okey;
+-- name: live_count
+SELECT total(coalesce(d.outcome, 0) = 0), total(d.outcome = 1),
+  total(d.outcome = 2), total(d.outcome = 3), total(d.outcome = 4),
+  total(d.outcome = 5), total(d.outcome = 6), total(d.outcome = 7),
+  total(d.outcome = 8)
+FROM placement p LEFT JOIN delivery d
+  ON d.job = ?1 AND d.mailbox = p.mailbox AND d.okey = p.okey
+WHERE p.mailbox = ?2 AND p.okey BETWEEN ?3 AND ?4 AND p.to_run IS NULL;
+-- match_*: only contents of which a copy is still there.
+-- name: match_email
+SELECT c.sha256 FROM email e JOIN content c ON c.id = e.content
+WHERE e.account = ?1 AND e.id = ?2 AND c.size = ?3
+  AND EXISTS (SELECT 1 FROM stored s JOIN volume v ON v.id = s.volume
+    WHERE s.content = c.id AND v.state IN (0, 1));
+-- name: match_twin
+SELECT DISTINCT p.okey, c.sha256 FROM content c
+  JOIN header h ON h.content = c.id
+  JOIN placement p ON p.content = c.id AND p.mailbox = ?2
+  JOIN delivery d ON d.job = ?1 AND d.mailbox = p.mailbox AND d.okey = p.okey
+    AND d.outcome = 1
+WHERE c.mid64 = ?6 AND h.message_id = ?7 AND (p.size = ?4 OR c.size = ?4)
+  AND p.idate IS ?5 AND (p.to_run IS NULL OR p.to_run = ?3)
+  AND EXISTS (SELECT 1 FROM stored s JOIN volume v ON v.id = s.volume
+    WHERE s.content = c.id AND v.state IN (0, 1))
+ORDER BY p.okey;
+-- name: match_content
+SELECT 1 FROM mailbox m
+  JOIN content c ON c.h64 = ?4 AND c.sha256 = ?5
+  JOIN placement p ON p.content = c.id AND p.mailbox = m.id
+  JOIN delivery d ON d.job = ?1 AND d.mailbox = p.mailbox AND d.okey = p.okey
+    AND d.outcome = 1
+WHERE m.id IN (SELECT id FROM mailbox WHERE account = ?2 AND name = ?3
+    UNION ALL SELECT ?6)
+  AND EXISTS (SELECT 1 FROM stored s JOIN volume v ON v.id = s.volume
+    WHERE s.content = c.id AND v.state IN (0, 1))
+LIMIT 1;
 -- name: hash_by_prefix
 SELECT sha256 FROM content WHERE h64 BETWEEN ?1 AND ?2;
 -- name: content_find
@@ -171,16 +276,32 @@ WHERE content = ?1 AND volume = ?2 AND body_of IS NOT NULL;
 SELECT id FROM keywords WHERE list = ?1;
 -- name: keywords_insert
 INSERT INTO keywords (list) VALUES (?1);
--- name: placement_find
-SELECT 1 FROM placement WHERE mailbox = ?1 AND okey = ?2 AND to_run IS NULL;
--- A content once known stays: a later failure knows less.
+-- The last version, whether it lives or not.
+-- name: placement_last
+SELECT from_run, to_run, content, flags, kw, idate, zone, size FROM placement
+WHERE mailbox = ?1 AND okey = ?2 ORDER BY from_run DESC LIMIT 1;
+-- In place: what the same run says anew, or nobody has kept.
 -- name: placement_update
-UPDATE placement SET content = coalesce(?3, content), flags = ?4, kw = ?5,
-  idate = ?6, zone = ?7, size = ?8
-WHERE mailbox = ?1 AND okey = ?2 AND to_run IS NULL;
+UPDATE placement SET content = ?3, flags = ?4, kw = ?5, idate = ?6, zone = ?7,
+  size = ?8, to_run = NULL
+WHERE mailbox = ?1 AND okey = ?2 AND from_run = ?9;
 -- name: placement_insert
 INSERT INTO placement (mailbox, okey, content, flags, kw, idate, zone, size,
   from_run) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9);
+-- name: placement_end
+UPDATE placement SET to_run = ?4
+WHERE mailbox = ?1 AND okey BETWEEN ?2 AND ?3 AND to_run IS NULL;
+-- name: rename_part
+SELECT p.okey, p.content, p.flags, p.kw, p.idate, p.zone, p.size, d.outcome
+FROM placement p LEFT JOIN delivery d
+  ON d.job = ?1 AND d.mailbox = p.mailbox AND d.okey = p.okey
+WHERE p.mailbox = ?2 AND p.okey > ?3 AND p.to_run IS NULL
+ORDER BY p.okey LIMIT ?4;
+-- name: email_put
+INSERT INTO email (account, id, content)
+SELECT account, ?2, ?3 FROM mailbox WHERE id = ?1
+ON CONFLICT (account, id) DO UPDATE SET content = excluded.content
+  WHERE content <> excluded.content;
 -- name: delivery_insert
 INSERT INTO delivery (job, mailbox, okey, outcome, run, volume, entry, claim,
   frame, off, survivor) VALUES (?1, ?2, ?3, 1, ?4, ?5, ?6, ?7, ?8, ?9, ?10)
@@ -189,6 +310,22 @@ ON CONFLICT (job, mailbox, okey) DO NOTHING;
 UPDATE delivery SET outcome = 1, run = ?4, volume = ?5, entry = ?6, claim = ?7,
   frame = ?8, off = ?9, survivor = ?10
 WHERE job = ?1 AND mailbox = ?2 AND okey = ?3;
+-- Delivered before and there again, with the entry that it has.
+-- name: delivery_again
+UPDATE delivery SET run = ?4
+WHERE job = ?1 AND mailbox = ?2 AND okey = ?3 AND outcome = 1;
+-- An entry that is given up for another one stays in its volume's catalog.
+-- name: delivery_former
+INSERT INTO former (job, mailbox, okey, run, content, volume, entry, claim,
+  frame, off, survivor)
+SELECT d.job, d.mailbox, d.okey, d.run, p.content, d.volume, d.entry, d.claim,
+  d.frame, d.off, d.survivor
+FROM delivery d JOIN volume v ON v.id = d.volume AND v.state IN (0, 1)
+  JOIN placement p ON p.mailbox = d.mailbox AND p.okey = d.okey
+    AND p.content IS NOT NULL
+WHERE d.job = ?1 AND d.mailbox = ?2 AND d.okey = ?3 AND d.outcome = 1
+  AND (d.volume IS NOT ?4 OR d.entry IS NOT ?5)
+ORDER BY p.from_run DESC LIMIT 1;
 -- What was delivered stays delivered: its entry is in a volume.
 -- name: delivery_outcome
 INSERT INTO delivery (job, mailbox, okey, outcome, run)
@@ -346,3 +483,38 @@ FROM placement p JOIN content c ON c.id = p.content WHERE p.to_run IS NULL;
 -- scan: totals are over everything; volumes are few
 SELECT total(state = 1), total(state = 0),
   total(CASE WHEN state IN (0, 1) THEN committed END) FROM volume;
+
+-- ---- what find takes from the index --------------------------------------
+-- name: find_top
+SELECT max(id) FROM content;
+-- name: find_key
+SELECT h64 FROM content WHERE id = ?1;
+-- name: find_contents
+SELECT c.id, c.h64, c.size, h.from_, h.to_, h.cc, h.subject
+FROM content c LEFT JOIN header h ON h.content = c.id
+WHERE c.id > ?1 ORDER BY c.id;
+-- name: find_dates
+SELECT max(idate), min(idate) FROM placement WHERE content = ?1;
+-- name: find_run_dates
+SELECT p.content, p.idate FROM delivery d INDEXED BY delivery_run
+  JOIN placement p ON p.mailbox = d.mailbox AND p.okey = d.okey
+WHERE d.run = ?1 AND p.content <= ?2 AND p.idate IS NOT NULL;
+-- name: find_body
+SELECT id, sha256, size FROM content WHERE id > ?1 ORDER BY id LIMIT 1;
+-- name: find_mailboxes
+-- scan: each mailbox once; there are few beside the messages
+SELECT m.id, a.id, a.key, m.display, m.special_use, m.uidvalidity
+FROM mailbox m JOIN account a ON a.id = m.account ORDER BY m.id;
+-- name: find_in_mailbox
+SELECT content FROM placement WHERE mailbox = ?1 AND content IS NOT NULL
+  AND (flags & ?2) = ?3 AND (?4 OR to_run IS NULL);
+-- name: find_message_id
+SELECT c.id FROM content c JOIN header h ON h.content = c.id
+WHERE c.mid64 = ?1 AND h.message_id = ?2;
+-- name: find_places
+SELECT p.mailbox, p.okey, p.from_run, p.to_run, p.flags, k.list, p.idate, p.zone
+FROM placement p LEFT JOIN keywords k ON k.id = p.kw
+WHERE p.content = ?1 ORDER BY p.mailbox, p.okey, p.from_run;
+-- name: find_content
+SELECT c.sha256, c.size, h.from_, h.to_, h.cc, h.subject, h.date, h.message_id
+FROM content c LEFT JOIN header h ON h.content = c.id WHERE c.id = ?1;

@@ -120,6 +120,12 @@ bool index_live_mailboxes(struct index *, uint64_t account, uint64_t job,
     bool (*each)(void *arg, const struct index_live *), void *arg,
     struct err *);
 
+/* Older generations of a mailbox's name that it replaced and whose placements
+ * have not all ended: index_end_mailbox is due once it was seen whole. each
+ * false: stop. */
+bool index_replaced(struct index *, uint64_t mailbox,
+    bool (*each)(void *arg, uint64_t id), void *arg, struct err *);
+
 /* ---- consult ---- */
 enum outcome { /* stored numbers */
 	OUTCOME_PENDING,
@@ -167,7 +173,7 @@ struct index_known {
 struct index_walk;
 bool index_walk_open(struct index *, struct index_walk **, uint64_t job,
     uint64_t mailbox, uint64_t okey, struct err *);
-/* false with *end at the end */
+/* False with *end at the end, or with an error. */
 bool index_walk_next(
     struct index_walk *, struct index_known *, bool *end, struct err *);
 void index_walk_close(struct index_walk **);
@@ -233,6 +239,14 @@ bool index_settle_outcome(struct index *, uint64_t run, uint64_t job,
 bool index_settle_known(struct index *, uint64_t run, uint64_t job,
     uint64_t mailbox, const struct placement *, const uint8_t sha256[32],
     struct err *);
+/*
+ * A message that had ended and is listed again under its okey: if it was
+ * delivered, with this size and INTERNALDATE, a version begins with the
+ * content it had. *again false: nothing was done, it has to be looked at as
+ * any other.
+ */
+bool index_settle_again(struct index *, uint64_t run, uint64_t job,
+    uint64_t mailbox, const struct placement *, bool *again, struct err *);
 /* A live placement's flags and keywords are these now: its version ends and
  * another begins (the same row if it began in this run). *changed: they were
  * others. Nothing happens where there is no live placement. */

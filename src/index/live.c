@@ -1,8 +1,10 @@
 #include "index/private.h"
 
+#include <stdio.h>
 #include <string.h>
 
 #include "base/digest.h"
+#include "mail/name.h"
 
 bool
 index_live_mailbox(struct index *ix, uint64_t account, const char *name,
@@ -22,6 +24,75 @@ index_live_mailbox(struct index *ix, uint64_t account, const char *name,
 	sql_close(&q);
 
 	return true;
+}
+
+static void
+read_live(struct sql *q, struct index_live *live, struct buf *name)
+{
+	size_t len;
+	char role[64] = "";
+	*live = (struct index_live){ .id = (uint64_t)sql_get_int(q) };
+	const char *octets = sql_get_blob(q, &len);
+	buf_clear(name);
+	buf_add(name, len == 0 ? "" : octets, len);
+	live->name = len == 0 ? "" : name->data;
+	live->display = sql_get_text(q);
+	live->mailbox_id = sql_get_text(q);
+	const char *separator = sql_get_text(q);
+	live->separator = separator == NULL ? '\0' : separator[0];
+	const char *special_use = sql_get_text(q);
+	snprintf(role, sizeof(role), "special:%s",
+	    special_use == NULL ? "" : special_use);
+	live->attributes = name_role(role);
+	if (sql_get_int(q) != 0)
+		live->attributes |= MAILBOX_SUBSCRIBED;
+	live->uidvalidity = (uint64_t)sql_get_int(q);
+	live->has_delta = sql_get_int(q) != 0;
+	live->state.uidvalidity = live->has_delta ? live->uidvalidity : 0;
+	live->state.uidnext = (uint64_t)sql_get_int(q);
+	live->state.modseq = (uint64_t)sql_get_int(q);
+	live->state.messages = (uint64_t)sql_get_int(q);
+}
+
+bool
+index_live_mailboxes(struct index *ix, uint64_t account, uint64_t job,
+    bool (*each)(void *arg, const struct index_live *), void *arg,
+    struct err *err)
+{
+	struct sql q;
+	bool ok, row;
+	struct buf name = { 0 };
+	if (!sql_open_own(ix, SQL_LIVE_MAILBOXES, &q, err))
+		return false;
+	sql_int(&q, (int64_t)account);
+	sql_int(&q, (int64_t)job);
+	while ((ok = sql_step(&q, &row, err)) && row) {
+		struct index_live live;
+		read_live(&q, &live, &name);
+		if (!each(arg, &live))
+			break;
+	}
+	sql_close(&q);
+	buf_free(&name);
+
+	return ok;
+}
+
+bool
+index_replaced(struct index *ix, uint64_t mailbox,
+    bool (*each)(void *arg, uint64_t id), void *arg, struct err *err)
+{
+	struct sql q;
+	bool ok, row;
+	if (!sql_open_own(ix, SQL_REPLACED_MAILBOXES, &q, err))
+		return false;
+	sql_int(&q, (int64_t)mailbox);
+	while ((ok = sql_step(&q, &row, err)) && row)
+		if (!each(arg, (uint64_t)sql_get_int(&q)))
+			break;
+	sql_close(&q);
+
+	return ok;
 }
 
 bool

@@ -110,6 +110,10 @@ bool index_volume_id(
 
 /* ---- settle.c ---- */
 void settle_forget(struct index *);
+/* A canonical Message-ID as the header row holds it. */
+void index_message_id(struct buf *out, const char *canonical, size_t len);
+/* Words for people as a row holds them: UTF-8, not too long; NULL: "". */
+const char *index_words(struct buf *out, const char *text);
 
 /* ---- rows.c ---- */
 

@@ -46,6 +46,17 @@ index_run_begin(struct index *ix, const char *name, const char *command,
 	return index_commit(ix, err);
 }
 
+static bool
+close_jobs(struct index *ix, uint64_t run, struct err *err)
+{
+	struct sql q;
+	if (!sql_open(ix, SQL_RUN_JOBS_CLOSE, &q, err))
+		return false;
+	sql_int(&q, (int64_t)run);
+
+	return sql_run(&q, err);
+}
+
 /* When a run that was killed ended, nobody can tell: only the connection that
  * began a run knows the hour of its interruption. */
 bool
@@ -61,8 +72,10 @@ index_run_end(
 		sql_null(&q);
 	else
 		sql_int(&q, clock_unix());
+	bool ok =
+	    sql_run(&q, err) && (state == RUN_OPEN || close_jobs(ix, run, err));
 
-	return run_alone(ix, &q, err);
+	return index_own_end(ix, true, ok, err);
 }
 
 bool

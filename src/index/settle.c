@@ -1,11 +1,9 @@
-#include "index/private.h"
+#include "settle.h"
 
 #include <assert.h>
 #include <string.h>
 
 #include "base/text.h"
-#include "mail/datetime.h"
-#include "mail/flags.h"
 #include "mail/msgid.h"
 
 enum {
@@ -64,15 +62,21 @@ cut(struct buf *text, size_t max)
 	text->data[max] = '\0';
 }
 
+void
+index_message_id(struct buf *out, const char *canonical, size_t len)
+{
+	buf_clear(out);
+	text_utf8(out, canonical, len);
+	cut(out, TEXT_MESSAGE_ID);
+}
+
 static void
 bind_message_id(
     struct sql *q, struct buf *raw, struct buf *out, struct header_slice field)
 {
 	buf_clear(raw);
-	buf_clear(out);
 	msgid_canonical(raw, field);
-	text_utf8(out, raw->data, raw->len);
-	cut(out, TEXT_MESSAGE_ID);
+	index_message_id(out, raw->data, raw->len);
 	sql_text(q, out->len == 0 ? NULL : out->data);
 }
 
@@ -139,7 +143,7 @@ content_row(struct index *ix, const struct index_delivery *d, int64_t *id,
 /* ---- where it is kept ---- */
 
 struct settled { /* ids of one delivery's rows */
-	int64_t content, volume, survivor, keywords;
+	int64_t content, volume, survivor;
 };
 
 static bool
@@ -197,120 +201,39 @@ stored_row(struct index *ix, const struct index_delivery *d,
 	       put_stored(ix, SQL_STORED_WHOLE, d, row, err);
 }
 
-/* ---- keywords ---- */
+/* ---- delivery ---- */
 
-static bool
-keywords_make(
-    struct index *ix, const struct buf *list, int64_t *id, struct err *err)
-{
-	struct sql find, insert;
-	bool row;
-	if (!sql_open(ix, SQL_KEYWORDS_FIND, &find, err) ||
-	    !sql_open(ix, SQL_KEYWORDS_INSERT, &insert, err))
-		return false;
-	sql_blob(&find, list->data, list->len);
-	if (!sql_step(&find, &row, err))
-		return false;
-	if (row)
-		*id = sql_get_int(&find);
-	sql_close(&find);
-	if (row)
-		return true;
-	sql_blob(&insert, list->data, list->len);
-	if (!sql_run(&insert, err))
-		return false;
-	*id = sqlite3_last_insert_rowid(ix->db);
-
-	return true;
-}
-
+/* KNOWN has no place of its own. */
 static void
-keywords_remember(struct index *ix, const struct buf *list, int64_t id)
+bind_place(
+    struct sql *q, const struct index_delivery *d, const struct settled *row)
 {
-	unsigned slot = ix->keywords_next++ % KEYWORD_SETS;
-	buf_clear(&ix->keywords[slot].list);
-	buf_add(&ix->keywords[slot].list, list->data, list->len);
-	ix->keywords[slot].id = id;
-}
-
-/* *id 0: no keywords. */
-static bool
-keywords_row(
-    struct index *ix, const struct placement *p, int64_t *id, struct err *err)
-{
-	struct buf *list = &ix->scratch[0];
-	*id = 0;
-	buf_clear(list);
-	flags_keywords(list, p->keywords, p->keyword_count);
-	if (list->len == 0)
-		return true;
-	for (size_t i = 0; i < KEYWORD_SETS; i++) {
-		const struct buf *seen = &ix->keywords[i].list;
-		if (ix->keywords[i].id != 0 && seen->len == list->len &&
-		    memcmp(seen->data, list->data, list->len) == 0) {
-			*id = ix->keywords[i].id;
-			return true;
-		}
+	if (d->claim == CLAIM_KNOWN) {
+		sql_null(q);
+		sql_null(q);
+		sql_int(q, CLAIM_KNOWN);
+		sql_null(q);
+		sql_null(q);
+		sql_null(q);
+		return;
 	}
-	if (!keywords_make(ix, list, id, err))
-		return false;
-	keywords_remember(ix, list, *id);
-
-	return true;
+	/* Where the octets are: a link has none of its own. */
+	const struct kept *data =
+	    d->claim == CLAIM_LINK ? d->survivor : d->where;
+	sql_int(q, row->volume);
+	sql_text(q, d->where->entry);
+	sql_int(q, d->claim);
+	sql_int(q, data->frame);
+	sql_int(q, (int64_t)data->offset);
+	int_or_null(q, row->survivor);
 }
 
-/* ---- placement and delivery ---- */
-
 static void
-bind_placement(struct sql *q, uint64_t mailbox, const struct placement *p,
-    const struct settled *row)
+bind_key(struct sql *q, uint64_t job, uint64_t mailbox, uint64_t okey)
 {
+	sql_int(q, (int64_t)job);
 	sql_int(q, (int64_t)mailbox);
-	sql_int(q, (int64_t)p->okey);
-	int_or_null(q, row->content);
-	sql_int(q, p->flags);
-	int_or_null(q, row->keywords);
-	if (p->idate == DATETIME_NONE) {
-		sql_null(q);
-		sql_null(q);
-	} else {
-		sql_int(q, p->idate);
-		sql_int(q, p->zone);
-	}
-	sql_int(q, (int64_t)p->size);
-}
-
-static bool
-is_placed(struct index *ix, uint64_t mailbox, uint64_t okey, bool *yes,
-    struct err *err)
-{
-	struct sql q;
-	if (!sql_open(ix, SQL_PLACEMENT_FIND, &q, err))
-		return false;
-	sql_int(&q, (int64_t)mailbox);
-	sql_int(&q, (int64_t)okey);
-	bool ok = sql_step(&q, yes, err);
-	sql_close(&q);
-
-	return ok;
-}
-
-static bool
-placement_row(struct index *ix, uint64_t run, uint64_t mailbox,
-    const struct placement *p, struct settled *row, struct err *err)
-{
-	struct sql q;
-	bool again;
-	if (!keywords_row(ix, p, &row->keywords, err) ||
-	    !is_placed(ix, mailbox, p->okey, &again, err) ||
-	    !sql_open(ix, again ? SQL_PLACEMENT_UPDATE : SQL_PLACEMENT_INSERT,
-		&q, err))
-		return false;
-	bind_placement(&q, mailbox, p, row);
-	if (!again)
-		sql_int(&q, (int64_t)run);
-
-	return sql_run(&q, err);
+	sql_int(q, (int64_t)okey);
 }
 
 static bool
@@ -318,21 +241,31 @@ put_delivery(struct index *ix, enum sql_name name,
     const struct index_delivery *d, const struct settled *row, struct err *err)
 {
 	struct sql q;
-	/* Where the octets are: a link has none of its own. */
-	const struct kept *data =
-	    d->claim == CLAIM_LINK ? d->survivor : d->where;
 	if (!sql_open(ix, name, &q, err))
 		return false;
-	sql_int(&q, (int64_t)d->job);
-	sql_int(&q, (int64_t)d->mailbox);
-	sql_int(&q, (int64_t)d->placement->okey);
+	bind_key(&q, d->job, d->mailbox, d->placement->okey);
 	sql_int(&q, (int64_t)d->run);
-	sql_int(&q, row->volume);
-	sql_text(&q, d->where->entry);
-	sql_int(&q, d->claim);
-	sql_int(&q, data->frame);
-	sql_int(&q, (int64_t)data->offset);
-	int_or_null(&q, row->survivor);
+	bind_place(&q, d, row);
+
+	return sql_run(&q, err);
+}
+
+/* Before the placement's new version begins: the entry that the old one has
+ * goes on being that content's. */
+static bool
+put_former(struct index *ix, const struct index_delivery *d,
+    const struct settled *row, struct err *err)
+{
+	struct sql q;
+	bool known = d->claim == CLAIM_KNOWN;
+	if (!sql_open(ix, SQL_DELIVERY_FORMER, &q, err))
+		return false;
+	bind_key(&q, d->job, d->mailbox, d->placement->okey);
+	if (known)
+		sql_null(&q);
+	else
+		sql_int(&q, row->volume);
+	sql_text(&q, known ? NULL : d->where->entry);
 
 	return sql_run(&q, err);
 }
@@ -345,7 +278,56 @@ delivery_row(struct index *ix, const struct index_delivery *d,
 		return false;
 
 	return sqlite3_changes(ix->db) > 0 ||
-	       put_delivery(ix, SQL_DELIVERY_UPDATE, d, row, err);
+	       (put_former(ix, d, row, err) &&
+		   put_delivery(ix, SQL_DELIVERY_UPDATE, d, row, err));
+}
+
+/* *yes false: it was not delivered yet. */
+static bool
+delivered_again(struct index *ix, uint64_t run, uint64_t job, uint64_t mailbox,
+    uint64_t okey, bool *yes, struct err *err)
+{
+	struct sql q;
+	if (!sql_open(ix, SQL_DELIVERY_AGAIN, &q, err))
+		return false;
+	bind_key(&q, job, mailbox, okey);
+	sql_int(&q, (int64_t)run);
+	if (!sql_run(&q, err))
+		return false;
+	*yes = sqlite3_changes(ix->db) > 0;
+
+	return true;
+}
+
+/* ---- RFC 8474 ---- */
+
+static bool
+email_row(struct index *ix, uint64_t mailbox, const char *email_id,
+    int64_t content, struct err *err)
+{
+	struct sql q;
+	if (email_id == NULL || *email_id == '\0')
+		return true;
+	if (!sql_open(ix, SQL_EMAIL_PUT, &q, err))
+		return false;
+	sql_int(&q, (int64_t)mailbox);
+	sql_text(&q, email_id);
+	sql_int(&q, content);
+
+	return sql_run(&q, err);
+}
+
+/* ---- one message ---- */
+
+static bool
+placement_row(struct index *ix, uint64_t run, uint64_t mailbox,
+    const struct placement *p, int64_t content, struct err *err)
+{
+	struct version last, now;
+
+	return placement_last(ix, mailbox, p->okey, &last, err) &&
+	       placement_version(ix, run, p, content, &now, err) &&
+	       placement_put(ix, mailbox, p->okey, &last, &now, err);
 }
 
 static bool
@@ -366,16 +348,89 @@ index_settle(struct index *ix, const struct index_delivery *d, struct err *err)
 	return volume_row(ix, d->where->volume, &row.volume, err) &&
 	       content_row(ix, d, &row.content, err) &&
 	       survivor_row(ix, d, &row.survivor, err) &&
-	       stored_row(ix, d, &row, err) &&
-	       placement_row(ix, d->run, d->mailbox, d->placement, &row, err) &&
-	       delivery_row(ix, d, &row, err);
+	       stored_row(ix, d, &row, err) && delivery_row(ix, d, &row, err) &&
+	       placement_row(
+		   ix, d->run, d->mailbox, d->placement, row.content, err) &&
+	       email_row(
+		   ix, d->mailbox, d->placement->email_id, row.content, err);
+}
+
+/* ---- what is kept already ---- */
+
+bool
+settle_known(struct index *ix, uint64_t run, uint64_t job, uint64_t mailbox,
+    uint64_t okey, struct version *now, struct err *err)
+{
+	struct version last;
+	bool again = false;
+	struct placement p = { .okey = okey };
+	struct index_delivery d = { .run = run,
+		.job = job,
+		.mailbox = mailbox,
+		.placement = &p,
+		.claim = CLAIM_KNOWN };
+	struct settled row = { .content = now->content };
+	if (!placement_last(ix, mailbox, okey, &last, err))
+		return false;
+	/* The entry that it has, if it has one, is still its own. */
+	if (last.content == now->content &&
+	    !delivered_again(ix, run, job, mailbox, okey, &again, err))
+		return false;
+
+	return (again || delivery_row(ix, &d, &row, err)) &&
+	       placement_put(ix, mailbox, okey, &last, now, err);
+}
+
+bool
+index_settle_known(struct index *ix, uint64_t run, uint64_t job,
+    uint64_t mailbox, const struct placement *p, const uint8_t sha256[32],
+    struct err *err)
+{
+	struct version now;
+	int64_t content;
+	char hex[65];
+	assert(ix->open_tx);
+	if (!index_content_id(ix, sha256, &content, err))
+		return false;
+	if (content == 0)
+		return missing(
+		    ix, "the content", digest_hex(hex, sha256, 32), err);
+
+	return placement_version(ix, run, p, content, &now, err) &&
+	       settle_known(ix, run, job, mailbox, p->okey, &now, err) &&
+	       email_row(ix, mailbox, p->email_id, content, err);
+}
+
+static bool
+is_that_message(const struct version *last, const struct placement *p)
+{
+	return last->content != 0 && last->size == (int64_t)p->size &&
+	       last->idate == p->idate;
+}
+
+bool
+index_settle_again(struct index *ix, uint64_t run, uint64_t job,
+    uint64_t mailbox, const struct placement *p, bool *again, struct err *err)
+{
+	struct version last, now;
+	enum outcome outcome;
+	bool found;
+	assert(ix->open_tx);
+	*again = false;
+	if (!placement_last(ix, mailbox, p->okey, &last, err) ||
+	    !index_outcome(ix, job, mailbox, p->okey, &outcome, &found, err))
+		return false;
+	if (!found || outcome != OUTCOME_DELIVERED ||
+	    !is_that_message(&last, p))
+		return true;
+	*again = true;
+
+	return placement_version(ix, run, p, last.content, &now, err) &&
+	       settle_known(ix, run, job, mailbox, p->okey, &now, err) &&
+	       email_row(ix, mailbox, p->email_id, last.content, err);
 }
 
 /* ---- what did not get there ---- */
-
-struct outcome_key {
-	uint64_t run, job, mailbox, okey;
-};
 
 static bool
 outcome_row(struct index *ix, const struct outcome_key *key,
@@ -384,23 +439,22 @@ outcome_row(struct index *ix, const struct outcome_key *key,
 	struct sql q;
 	if (!sql_open(ix, SQL_DELIVERY_OUTCOME, &q, err))
 		return false;
-	sql_int(&q, (int64_t)key->job);
-	sql_int(&q, (int64_t)key->mailbox);
-	sql_int(&q, (int64_t)key->okey);
+	bind_key(&q, key->job, key->mailbox, key->okey);
 	sql_int(&q, outcome);
 	sql_int(&q, (int64_t)key->run);
 
 	return sql_run(&q, err);
 }
 
-static void
-bind_words(struct sql *q, struct buf *out, const char *text)
+const char *
+index_words(struct buf *out, const char *text)
 {
 	buf_clear(out);
 	if (text != NULL)
 		text_utf8(out, text, strlen(text));
 	cut(out, TEXT_NOTE);
-	sql_text(q, out->len == 0 ? "" : out->data);
+
+	return out->len == 0 ? "" : out->data;
 }
 
 static bool
@@ -410,14 +464,38 @@ note_row(struct index *ix, const struct outcome_key *key, const char *class,
 	struct sql q;
 	if (!sql_open(ix, SQL_NOTE_PUT, &q, err))
 		return false;
-	sql_int(&q, (int64_t)key->job);
-	sql_int(&q, (int64_t)key->mailbox);
-	sql_int(&q, (int64_t)key->okey);
+	bind_key(&q, key->job, key->mailbox, key->okey);
 	sql_int(&q, (int64_t)key->run);
-	bind_words(&q, &ix->scratch[0], class);
-	bind_words(&q, &ix->scratch[1], text);
+	sql_text(&q, index_words(&ix->scratch[0], class));
+	sql_text(&q, index_words(&ix->scratch[1], text));
 
 	return sql_run(&q, err);
+}
+
+/* A message that came back, though it can't be had now: what was kept of it
+ * stands again, and this run says so. */
+static bool
+came_back(struct index *ix, const struct outcome_key *key,
+    const struct version *last, const struct version *now, struct err *err)
+{
+	bool again;
+	if (last->content == 0 || last->to == 0 || now->content == 0)
+		return true;
+
+	return delivered_again(
+	    ix, key->run, key->job, key->mailbox, key->okey, &again, err);
+}
+
+bool
+settle_outcome(struct index *ix, const struct outcome_key *key,
+    struct version *now, enum outcome outcome, struct err *err)
+{
+	struct version last;
+
+	return placement_last(ix, key->mailbox, key->okey, &last, err) &&
+	       placement_put(ix, key->mailbox, key->okey, &last, now, err) &&
+	       outcome_row(ix, key, outcome, err) &&
+	       came_back(ix, key, &last, now, err);
 }
 
 bool
@@ -425,14 +503,14 @@ index_settle_outcome(struct index *ix, uint64_t run, uint64_t job,
     uint64_t mailbox, const struct placement *p, enum outcome outcome,
     const char *class, const char *text, struct err *err)
 {
-	struct settled row = { 0 };
+	struct version now;
 	struct outcome_key key = { run, job, mailbox, p->okey };
 	bool silent = (class == NULL || *class == '\0') &&
 		      (text == NULL || *text == '\0');
 	assert(ix->open_tx && outcome != OUTCOME_DELIVERED);
 
-	return placement_row(ix, run, mailbox, p, &row, err) &&
-	       outcome_row(ix, &key, outcome, err) &&
+	return placement_version(ix, run, p, 0, &now, err) &&
+	       settle_outcome(ix, &key, &now, outcome, err) &&
 	       (silent || note_row(ix, &key, class, text, err));
 }
 

@@ -1,0 +1,133 @@
+/* Re-match: what seems new and is kept already. */
+#include <string.h>
+
+#include "base/digest.h"
+#include "index/private.h"
+#include "mail/datetime.h"
+
+static bool
+first_hash(struct sql *q, uint8_t sha256[32], bool *found, struct err *err)
+{
+	bool row;
+	*found = false;
+	if (!sql_step(q, &row, err))
+		return false;
+	if (row)
+		*found = sql_get_octets(q, sha256, 32);
+	sql_close(q);
+
+	return true;
+}
+
+bool
+index_match_email(struct index *ix, uint64_t account, const char *email_id,
+    uint64_t size, uint8_t sha256[32], bool *found, struct err *err)
+{
+	struct sql q;
+	if (!sql_open(ix, SQL_MATCH_EMAIL, &q, err))
+		return false;
+	sql_int(&q, (int64_t)account);
+	sql_text(&q, email_id);
+	sql_int(&q, (int64_t)size);
+
+	return first_hash(&q, sha256, found, err);
+}
+
+/* ---- a twin elsewhere ---- */
+
+struct twins { /* what is asked for, and what was found */
+	uint64_t size;
+	int64_t idate;
+	const char *message_id;
+	bool (*taken)(void *arg, uint64_t okey);
+	void *arg;
+	uint64_t n, okey;
+	uint8_t *sha256;
+};
+
+static void
+bind_twins(struct sql *q, const struct twins *t, struct buf *text)
+{
+	size_t len = strlen(t->message_id);
+	sql_int(q, (int64_t)t->size);
+	if (t->idate == DATETIME_NONE)
+		sql_null(q);
+	else
+		sql_int(q, t->idate);
+	sql_int(q, hash64_of(t->message_id, len));
+	index_message_id(text, t->message_id, len);
+	sql_text(q, text->data);
+}
+
+static bool
+read_twins(struct sql *q, struct twins *t, struct err *err)
+{
+	bool row = true;
+	while (t->n < 2) {
+		if (!sql_step(q, &row, err))
+			return false;
+		if (!row)
+			break;
+		uint64_t okey = (uint64_t)sql_get_int(q);
+		if (t->taken != NULL && t->taken(t->arg, okey))
+			continue;
+		if (t->n++ > 0)
+			break;
+		t->okey = okey;
+		sql_get_octets(q, t->sha256, 32);
+	}
+	sql_close(q);
+
+	return true;
+}
+
+bool
+index_match_twin(struct index *ix, uint64_t job, uint64_t mailbox, uint64_t run,
+    uint64_t size, int64_t idate, const char *message_id,
+    bool (*taken)(void *arg, uint64_t okey), void *arg, uint64_t *n,
+    uint8_t sha256[32], uint64_t *okey, struct err *err)
+{
+	struct sql q;
+	struct twins twins = { .size = size,
+		.idate = idate,
+		.message_id = message_id,
+		.taken = taken,
+		.arg = arg,
+		.sha256 = sha256 };
+	*n = 0;
+	if (message_id == NULL || *message_id == '\0')
+		return true;
+	if (!sql_open(ix, SQL_MATCH_TWIN, &q, err))
+		return false;
+	sql_int(&q, (int64_t)job);
+	sql_int(&q, (int64_t)mailbox);
+	sql_int(&q, (int64_t)run);
+	bind_twins(&q, &twins, &ix->scratch[0]);
+	if (!read_twins(&q, &twins, err))
+		return false;
+	*n = twins.n;
+	if (twins.n > 0)
+		*okey = twins.okey;
+
+	return true;
+}
+
+bool
+index_match_content(struct index *ix, uint64_t job, uint64_t account,
+    const char *name, uint64_t mailbox, const uint8_t sha256[32], bool *found,
+    struct err *err)
+{
+	struct sql q;
+	if (!sql_open(ix, SQL_MATCH_CONTENT, &q, err))
+		return false;
+	sql_int(&q, (int64_t)job);
+	sql_int(&q, (int64_t)account);
+	sql_blob(&q, name, strlen(name));
+	sql_int(&q, digest_key(sha256));
+	sql_blob(&q, sha256, 32);
+	sql_int(&q, (int64_t)mailbox);
+	bool ok = sql_step(&q, found, err);
+	sql_close(&q);
+
+	return ok;
+}
