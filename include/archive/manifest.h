@@ -60,4 +60,18 @@ bool manifest_check(const char *dir,
     void (*finding)(void *arg, const char *run, const char *what), void *arg,
     struct err *);
 
+/* A manifest's place in the chain. */
+struct manifest_link {
+	const char *name;
+	bool readable; /* to its end line, and all of its lines */
+	uint8_t sha256[32];
+	const char *previous; /* run name; NULL: the first, or not told */
+	uint8_t previous_sha256[32];
+};
+/* The manifests in the order of the chain; findings as manifest_check's. */
+bool manifest_chain(const char *dir,
+    void (*each)(void *arg, const struct manifest_link *),
+    void (*finding)(void *arg, const char *run, const char *what), void *arg,
+    struct err *err);
+
 #endif

@@ -37,6 +37,7 @@ struct chain {
 	void (*volume)(
 	    void *arg, const char *run, const struct manifest_volume *);
 	void (*finding)(void *arg, const char *run, const char *what);
+	void (*link)(void *arg, const struct manifest_link *);
 	void *arg;
 };
 
@@ -326,6 +327,19 @@ join(struct chain *c, size_t i)
 		c->links[before].next = i;
 }
 
+static void
+tell_link(const struct chain *c, const struct link *link)
+{
+	struct manifest_link told = { .name = link->name,
+		.readable = link->readable,
+		.previous = link->previous };
+	if (c->link == NULL)
+		return;
+	memcpy(told.sha256, link->sha256, DIGEST_SIZE);
+	memcpy(told.previous_sha256, link->previous_sha256, DIGEST_SIZE);
+	c->link(c->arg, &told);
+}
+
 static bool
 tell_from(struct chain *c, size_t i,
     void (*run)(void *arg, const char *name, const uint8_t sha256[32]),
@@ -335,6 +349,7 @@ tell_from(struct chain *c, size_t i,
 		struct link *link = &c->links[i];
 		const char *why;
 		link->walked = true;
+		tell_link(c, link);
 		if (run != NULL)
 			run(c->arg, link->name, link->sha256);
 		if (c->volume != NULL && link->readable &&
@@ -385,6 +400,26 @@ read_all(struct chain *c, char **names, struct err *err)
 	return true;
 }
 
+static bool
+walk(struct chain *c,
+    void (*run)(void *arg, const char *name, const uint8_t sha256[32]),
+    struct err *err)
+{
+	char **names;
+	if (!volumes_list(
+		c->dir, ARCHIVE_RUNS, ".jsonl.zst", &names, &c->count, err))
+		return false;
+
+	c->links = mem_array(c->count + 1, sizeof(*c->links));
+	bool ok = read_all(c, names, err) && tell_all(c, run, err);
+	for (size_t i = 0; i < c->count; i++)
+		free(c->links[i].previous);
+	free(c->links);
+	volumes_list_free(names, c->count);
+
+	return ok;
+}
+
 bool
 manifest_check(const char *dir,
     void (*volume)(void *arg, const char *run, const struct manifest_volume *),
@@ -392,20 +427,22 @@ manifest_check(const char *dir,
     void (*finding)(void *arg, const char *run, const char *what), void *arg,
     struct err *err)
 {
-	char **names;
 	struct chain c = {
 		.dir = dir, .volume = volume, .finding = finding, .arg = arg
 	};
-	if (!volumes_list(
-		dir, ARCHIVE_RUNS, ".jsonl.zst", &names, &c.count, err))
-		return false;
 
-	c.links = mem_array(c.count + 1, sizeof(*c.links));
-	bool ok = read_all(&c, names, err) && tell_all(&c, run, err);
-	for (size_t i = 0; i < c.count; i++)
-		free(c.links[i].previous);
-	free(c.links);
-	volumes_list_free(names, c.count);
+	return walk(&c, run, err);
+}
 
-	return ok;
+bool
+manifest_chain(const char *dir,
+    void (*each)(void *arg, const struct manifest_link *),
+    void (*finding)(void *arg, const char *run, const char *what), void *arg,
+    struct err *err)
+{
+	struct chain c = {
+		.dir = dir, .link = each, .finding = finding, .arg = arg
+	};
+
+	return walk(&c, NULL, err);
 }
