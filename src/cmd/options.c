@@ -9,6 +9,7 @@
 #include "base/clock.h"
 #include "base/mem.h"
 #include "base/text.h"
+#include "conf/config.h"
 #include "mail/datetime.h"
 
 enum kind { TEXT, LIST, FLAG, COUNT, NUMBER, SIZE, DATE };
@@ -28,6 +29,16 @@ static const struct row {
 	const char *value; /* NULL: takes none */
 	const char *help;
 } rows[] = {
+	{ "config", 'c', TEXT, AT(config), IN_CONFIG, "FILE",
+	    "the accounts and how they are copied (default: mailhaul.yaml)" },
+	{ "account", 0, LIST, AT(accounts), IN_CONFIG, "NAME",
+	    "only this account of the file; may be repeated" },
+	{ "failed", 0, FLAG, AT(failed), IN_RUN, NULL,
+	    "only accounts whose last run did not end well" },
+	{ "jobs", 'j', NUMBER, AT(jobs), IN_RUN, "N",
+	    "accounts at a time (default 4)" },
+	{ "max-login-failures", 0, NUMBER, AT(login_failures), IN_RUN, "N",
+	    "ask a host no more after N refusals in a row (default 5)" },
 	{ "source-password-file", 0, TEXT, AT(password_file), IN_SERVER, "FILE",
 	    "read the password from FILE (- for standard input)" },
 	{ "source-password-command", 0, TEXT, AT(password_command), IN_SERVER,
@@ -65,32 +76,32 @@ static const struct row {
 	    "INTERNALDATE from here on: 2026-01-31, 30d, 6m, 2y" },
 	{ "before", 0, DATE, AT(before_text), IN_SELECT, "DATE",
 	    "INTERNALDATE before it" },
-	{ "max-size", 0, SIZE, AT(max_size), IN_COPY, "SIZE",
+	{ "max-size", 0, SIZE, AT(max_size), IN_HAUL, "SIZE",
 	    "skip larger messages: 35M" },
-	{ "dry-run", 'n', FLAG, AT(dry_run), IN_COPY, NULL,
+	{ "dry-run", 'n', FLAG, AT(dry_run), IN_HAUL, NULL,
 	    "say what would be copied; write nothing" },
 	{ "account", 0, TEXT, AT(account),
-	    IN_ALL & ~IN_CHECK & ~IN_VERIFY & ~IN_STATUS, "NAME",
+	    IN_ALL & ~IN_CONFIG & ~IN_VERIFY & ~IN_STATUS, "NAME",
 	    "the account's name in the archive (default: user@host)" },
 	{ "index", 0, TEXT, AT(index), IN_ALL, "FILE",
 	    "the index (default: mailhaul.db in the archive)" },
-	{ "level", 0, NUMBER, AT(level), IN_COPY, "N",
+	{ "level", 0, NUMBER, AT(level), IN_HAUL, "N",
 	    "zstd level, 1 to 19 (default 3)" },
-	{ "threads", 0, NUMBER, AT(threads), IN_COPY, "N",
+	{ "threads", 0, NUMBER, AT(threads), IN_HAUL, "N",
 	    "compressing threads (default: one per processor)" },
-	{ "volume-size", 0, SIZE, AT(volume_size), IN_COPY, "SIZE",
+	{ "volume-size", 0, SIZE, AT(volume_size), IN_HAUL, "SIZE",
 	    "seal a volume at this size (default 1G)" },
-	{ "self-contained", 0, FLAG, AT(self_contained), IN_COPY, NULL,
+	{ "self-contained", 0, FLAG, AT(self_contained), IN_HAUL, NULL,
 	    "store every message in full, repeats too" },
-	{ "min-free", 0, SIZE, AT(min_free), IN_COPY, "SIZE",
+	{ "min-free", 0, SIZE, AT(min_free), IN_HAUL, "SIZE",
 	    "stop before less than this is free (default 64M)" },
-	{ "retries", 0, NUMBER, AT(retries), IN_COPY, "N",
+	{ "retries", 0, NUMBER, AT(retries), IN_HAUL, "N",
 	    "attempts after a lost connection, without progress (default 6)" },
-	{ "retry-wait", 0, TEXT, AT(retry_wait), IN_COPY, "SECONDS",
+	{ "retry-wait", 0, TEXT, AT(retry_wait), IN_HAUL, "SECONDS",
 	    "the first wait before another attempt (default 1)" },
 	{ "timeout", 0, NUMBER, AT(timeout), IN_SERVER, "SECONDS",
 	    "give up a connection that is silent so long (default 120)" },
-	{ "window", 0, NUMBER, AT(window), IN_COPY, "N",
+	{ "window", 0, NUMBER, AT(window), IN_HAUL, "N",
 	    "messages asked for with one command (default 500)" },
 	{ "mailbox", 0, TEXT, AT(mailbox), IN_SHOW | IN_EXPLAIN, "NAME",
 	    "the mailbox (as ls shows it)" },
@@ -115,9 +126,9 @@ static const struct row {
 	{ "json", 0, FLAG, AT(json),
 	    IN_CHECK | IN_LS | IN_STATUS | IN_EXPLAIN | IN_VERIFY, NULL,
 	    "print JSON, one object a line" },
-	{ "report", 0, TEXT, AT(report), IN_COPY | IN_VERIFY, "FILE",
+	{ "report", 0, TEXT, AT(report), IN_HAUL | IN_VERIFY, "FILE",
 	    "write a report; .json or .txt by its ending" },
-	{ "progress", 0, TEXT, AT(progress), IN_COPY | IN_VERIFY | IN_EXPORT,
+	{ "progress", 0, TEXT, AT(progress), IN_HAUL | IN_VERIFY | IN_EXPORT,
 	    "HOW", "auto (a bar on a terminal), lines, json, none" },
 	{ "log-format", 0, TEXT, AT(log_format), IN_ALL, "FORMAT",
 	    "text or json" },
@@ -130,11 +141,16 @@ static const struct row {
 
 enum { ROWS = sizeof(rows) / sizeof(rows[0]) };
 
+_Static_assert(sizeof(rows) / sizeof(rows[0]) <= OPTIONS_MAX,
+    "options.given is too small");
+
+/* A name may mean different things to different commands. */
 static const struct row *
-find_row(const char *name, size_t len)
+find_row(const char *name, size_t len, unsigned command)
 {
 	for (size_t i = 0; i < ROWS; i++)
-		if (strlen(rows[i].name) == len &&
+		if ((rows[i].commands & command) != 0 &&
+		    strlen(rows[i].name) == len &&
 		    memcmp(rows[i].name, name, len) == 0)
 			return &rows[i];
 
@@ -142,13 +158,25 @@ find_row(const char *name, size_t len)
 }
 
 static const struct row *
-find_letter(char letter)
+find_letter(char letter, unsigned command)
 {
 	for (size_t i = 0; i < ROWS; i++)
-		if (rows[i].letter != 0 && rows[i].letter == letter)
+		if ((rows[i].commands & command) != 0 && rows[i].letter != 0 &&
+		    rows[i].letter == letter)
 			return &rows[i];
 
 	return NULL;
+}
+
+bool
+options_given(const struct options *o, const char *name)
+{
+	bool given = false;
+	for (size_t i = 0; i < ROWS; i++)
+		given =
+		    given || (o->given[i] && strcmp(rows[i].name, name) == 0);
+
+	return given;
 }
 
 /* Numbers that are no wish of anybody, or that an int can't hold. */
@@ -156,11 +184,13 @@ static const struct {
 	const char *name;
 	uint64_t min, max;
 } ranges[] = {
-	{ "level", 1, 19 },
-	{ "threads", 1, 64 },
-	{ "retries", 0, 1000000 },
-	{ "timeout", 1, 86400 },
-	{ "window", 1, 10000 },
+	{ "jobs", 1, CONFIG_JOBS_MAX },
+	{ "max-login-failures", 1, CONFIG_LOGIN_FAILURES_MAX },
+	{ "level", 1, CONFIG_LEVEL_MAX },
+	{ "threads", 1, CONFIG_THREADS_MAX },
+	{ "retries", 0, CONFIG_RETRIES_MAX },
+	{ "timeout", 1, CONFIG_TIMEOUT_MAX },
+	{ "window", 1, CONFIG_WINDOW_MAX },
 	{ "uid", 1, UINT32_MAX },
 };
 
@@ -234,15 +264,36 @@ unknown_option(const struct command *c, const char *arg, struct err *err)
 	return err_hint(err, "Then: mailhaul %s --help", c->name);
 }
 
-/* "-x", and "-vv" or "-qn": no letter takes a value. */
+/* value: what stands with the option, or NULL: the next argument. */
 static bool
-take_letters(struct options *o, const struct command *c, const char *arg,
-    struct err *err)
+take_value(struct options *o, const struct row *row, const char *value,
+    int argc, char **argv, int *i, struct err *err)
 {
+	if (value == NULL) {
+		if (*i + 1 >= argc)
+			return err_set(err, ERR_RUN, ERR_USAGE,
+			    "--%s needs a value: %s", row->name, row->value);
+		value = argv[++*i];
+	}
+
+	return store(o, row, value, err);
+}
+
+/* "-x", "-vv" or "-qn"; "-cFILE" and "-c FILE". */
+static bool
+take_letters(struct options *o, const struct command *c, int argc, char **argv,
+    int *i, struct err *err)
+{
+	const char *arg = argv[*i];
 	for (const char *letter = arg + 1; *letter != '\0'; letter++) {
-		const struct row *row = find_letter(*letter);
-		if (row == NULL || (row->commands & c->bit) == 0)
+		const struct row *row = find_letter(*letter, c->bit);
+		if (row == NULL)
 			return unknown_option(c, arg, err);
+		o->given[row - rows] = true;
+		if (row->value != NULL)
+			return take_value(o, row,
+			    letter[1] != '\0' ? letter + 1 : NULL, argc, argv,
+			    i, err);
 		raise_flag(o, row);
 	}
 
@@ -256,29 +307,23 @@ take_option(struct options *o, const struct command *c, int argc, char **argv,
 {
 	const char *arg = argv[*i];
 	if (arg[1] != '-')
-		return take_letters(o, c, arg, err);
+		return take_letters(o, c, argc, argv, i, err);
 	const char *equals = strchr(arg, '=');
 	size_t len =
 	    equals == NULL ? strlen(arg + 2) : (size_t)(equals - arg - 2);
-	const struct row *row = find_row(arg + 2, len);
-	if (row == NULL || (row->commands & c->bit) == 0)
+	const struct row *row = find_row(arg + 2, len, c->bit);
+	if (row == NULL)
 		return unknown_option(c, arg, err);
 	const char *value = equals == NULL ? NULL : equals + 1;
-	if (row->value == NULL) {
-		if (value != NULL)
-			return err_set(err, ERR_RUN, ERR_USAGE,
-			    "--%s takes no value", row->name);
-		raise_flag(o, row);
-		return true;
-	}
-	if (value == NULL) {
-		if (*i + 1 >= argc)
-			return err_set(err, ERR_RUN, ERR_USAGE,
-			    "--%s needs a value: %s", row->name, row->value);
-		value = argv[++*i];
-	}
+	o->given[row - rows] = true;
+	if (row->value != NULL)
+		return take_value(o, row, value, argc, argv, i, err);
+	if (value != NULL)
+		return err_set(
+		    err, ERR_RUN, ERR_USAGE, "--%s takes no value", row->name);
+	raise_flag(o, row);
 
-	return store(o, row, value, err);
+	return true;
 }
 
 static bool
@@ -380,6 +425,7 @@ options_free(struct options *o)
 {
 	free(o->include.items);
 	free(o->exclude.items);
+	free(o->accounts.items);
 }
 
 void

@@ -7,7 +7,7 @@
 
 #include "base/err.h"
 
-enum { ARGS_MAX = 4 };
+enum { ARGS_MAX = 4, OPTIONS_MAX = 96 };
 
 /* A list of values that an option may be given many times; values borrowed
  * from argv. */
@@ -20,6 +20,12 @@ struct list {
 struct options {
 	const char *args[ARGS_MAX];
 	size_t arg_count;
+	bool given[OPTIONS_MAX]; /* of each row; see options_given */
+	/* many accounts */
+	const char *config;
+	struct list accounts; /* only these; --account, repeated */
+	bool failed;          /* only those that did not end well last */
+	uint64_t jobs, login_failures;
 	/* the source's side */
 	const char *password_file, *password_command, *ca_file, *ca_file_side,
 	    *tls_pin, *tls, *connect, *cert, *key, *auth, *authzid;
@@ -65,6 +71,8 @@ struct command {
 bool options_parse(struct options *, const struct command *, int argc,
     char **argv, struct err *);
 void options_free(struct options *);
+/* True if the command line has this option; name without "--". */
+bool options_given(const struct options *, const char *name);
 /* The options a command takes, one a line, from the same rows. */
 void options_help(const struct command *);
 /* Every option of every command: for completion and tests. */
@@ -79,9 +87,12 @@ enum {
 	IN_EXPORT = 32,
 	IN_STATUS = 64,
 	IN_EXPLAIN = 128,
-	IN_SERVER = IN_COPY | IN_CHECK,
-	IN_SELECT = IN_COPY | IN_LS | IN_EXPORT,
-	IN_ALL = 255
+	IN_RUN = 1 << 16,
+	IN_HAUL = IN_COPY | IN_RUN,
+	IN_SERVER = IN_HAUL | IN_CHECK,
+	IN_CONFIG = IN_RUN | IN_CHECK,
+	IN_SELECT = IN_HAUL | IN_LS | IN_EXPORT,
+	IN_ALL = 255 | IN_RUN
 };
 
 #endif
