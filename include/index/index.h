@@ -53,6 +53,9 @@ struct index_run {
 /* These four are transactions of their own. */
 bool index_run_begin(struct index *, const char *name, const char *command,
     uint64_t *run, struct err *);
+/* The run that another connection of this process began is this one's: it
+ * knows the hour when it ends, however it ends. No transaction. */
+void index_run_take(struct index *, uint64_t run);
 bool index_run_end(
     struct index *, uint64_t run, enum index_run_state, struct err *);
 bool index_run_manifest(
@@ -274,6 +277,11 @@ enum { INDEX_ADD_ONLY = -1 };
  * alone if scanned is INDEX_ADD_ONLY. */
 bool index_count(struct index *, uint64_t run, uint64_t job, uint64_t mailbox,
     const struct index_counts *, struct err *);
+/* The job is tried once more in the same run: its sums start anew, but for
+ * what was delivered, which will be found as already there (and is taken off
+ * there). Inside or outside a transaction. */
+bool index_count_again(
+    struct index *, uint64_t run, uint64_t job, struct err *);
 /* volume and frame rows; archive: the target account. */
 bool index_progress(struct index *, uint64_t run, uint64_t archive,
     const struct progress *, struct err *);

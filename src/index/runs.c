@@ -46,15 +46,28 @@ index_run_begin(struct index *ix, const char *name, const char *command,
 	return index_commit(ix, err);
 }
 
+void
+index_run_take(struct index *ix, uint64_t run)
+{
+	ix->begun = run;
+}
+
 static bool
-close_jobs(struct index *ix, uint64_t run, struct err *err)
+of_run(struct index *ix, enum sql_name name, uint64_t run, struct err *err)
 {
 	struct sql q;
-	if (!sql_open(ix, SQL_RUN_JOBS_CLOSE, &q, err))
+	if (!sql_open(ix, name, &q, err))
 		return false;
 	sql_int(&q, (int64_t)run);
 
 	return sql_run(&q, err);
+}
+
+static bool
+close_jobs(struct index *ix, uint64_t run, struct err *err)
+{
+	return of_run(ix, SQL_RUN_JOBS_CLOSE, run, err) &&
+	       of_run(ix, SQL_RUN_COUNTS_CLOSE, run, err);
 }
 
 /* When a run that was killed ended, nobody can tell: only the connection that
