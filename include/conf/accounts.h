@@ -17,7 +17,9 @@
  * inside) where they hold commas, quotes, line ends or blanks at an end;
  * blanks around unquoted fields are dropped; blank lines, and lines whose
  * first octet behind blanks is '#', are skipped. Limits: 4096 octets a field,
- * 64 KiB a row, 1,000,000 rows.
+ * 64 KiB a row, 200,000 rows.
+ *
+ * Paths in a CSV are relative to the CSV's folder.
  *
  * Columns: source_user (required), source_password, source_password_file,
  * source_password_command, source_url, source_authzid, account, group, ended
@@ -58,9 +60,10 @@ void accounts_free(struct accounts *);
 
 /*
  * Where this account's password comes from: its row, or else the config's
- * source; what the row and the config don't say stays as it is in *from, so
- * that variable and prompt may be set before. Borrows from all three.
- * origin: room for "accounts.csv line 12", needed as long as *from.
+ * source. A *from that names a file or a command (the command line's) stays as
+ * it is; variable and prompt stay in any case, and are asked for where neither
+ * row nor config says anything. Borrows from all three. origin: room for
+ * "accounts.csv line 12", needed as long as *from.
  */
 enum { ACCOUNT_ORIGIN_SIZE = 128 };
 void accounts_secret(const struct accounts *, size_t i, const struct config *,

@@ -48,7 +48,10 @@ refuse_because(const struct config *c, const char *key, const struct err *cause,
 {
 	refuse_at(c, key, cause->text, err);
 
-	return cause->hint[0] == '\0' || err_hint(err, "%s", cause->hint);
+	if (cause->hint[0] != '\0')
+		err_hint(err, "%s", cause->hint);
+
+	return false;
 }
 
 /* "archive:DIR" and DIR are both a folder. */
@@ -116,6 +119,11 @@ check_source(const struct config *c, struct err *err)
 	if (listed && s->user != NULL)
 		return refuse_at(c, "source.user",
 		    "names a user, but the accounts say who the users are",
+		    err);
+	if (listed && s->authzid != NULL)
+		return refuse_at(c, "source.authzid",
+		    "opens one user's mail; where accounts are listed, write "
+		    "source_authzid for each",
 		    err);
 	if (s->password_file != NULL && s->password_command != NULL)
 		return refuse_at(c, "source.password_command",

@@ -58,7 +58,7 @@ input_is_ours(const char *path, const struct stat *st, mode_t bits,
 {
 	bool reads = (bits & (S_IRGRP | S_IROTH)) != 0;
 
-	if (st->st_uid != geteuid() && st->st_uid != 0)
+	if (!reads && st->st_uid != geteuid() && st->st_uid != 0)
 		return err_set(err, ERR_RUN, ERR_USAGE,
 		    "%s: belongs to another user, and %s", path, why);
 	if ((st->st_mode & bits & (S_IRWXG | S_IRWXO)) == 0)

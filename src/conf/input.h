@@ -13,8 +13,9 @@
  * *st is of what was opened. */
 int input_open(const char *path, struct stat *st, struct err *);
 /*
- * False with the chmod that helps if group or others have any right of bits
- * (S_IRWXG | S_IRWXO …), or if the file is neither ours nor root's. why: "it
+ * False with the chmod that helps if group or others have any right of bits:
+ * S_IRWXG | S_IRWXO for what must be read by nobody else, S_IWGRP | S_IWOTH
+ * for what nobody else may write, which must then be ours or root's. why: "it
  * holds passwords".
  */
 bool input_is_ours(const char *path, const struct stat *, mode_t bits,

@@ -101,3 +101,30 @@ refuse_key(const struct key_table *table, const char *where, const char *full,
 
 	return false;
 }
+
+bool
+refuse_column(const char *where, const char *name, struct err *err)
+{
+	struct nearest nearest = { .word = name };
+	struct buf known = { 0 };
+
+	if (is_among(name, later))
+		return err_set(err, ERR_RUN, ERR_USAGE,
+		    "%s: column %s: not in this version", where, name);
+	nearest_offer(&nearest, "source_password");
+	for (size_t i = 0; i < keys_row.n; i++)
+		nearest_offer(&nearest, keys_row.keys[i].name);
+	if (is_among(name, passwords))
+		nearest.best = "source_password";
+	err_set(err, ERR_RUN, ERR_USAGE, "%s: unknown column \"%s\"%s%s%s",
+	    where, name, nearest.best != NULL ? "; did you mean " : "",
+	    nearest.best != NULL ? nearest.best : "",
+	    nearest.best != NULL ? "?" : "");
+	list_keys(&keys_row, &known);
+	err_hint(err,
+	    "The first line names the columns. Known: source_password, %s",
+	    known.data);
+	buf_free(&known);
+
+	return false;
+}

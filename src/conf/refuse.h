@@ -15,4 +15,7 @@
 bool refuse_key(const struct key_table *, const char *where, const char *full,
     const char *name, struct err *);
 
+/* The same for a column of the accounts CSV. where: "accounts.csv:1". */
+bool refuse_column(const char *where, const char *name, struct err *err);
+
 #endif
