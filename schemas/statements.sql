@@ -403,66 +403,114 @@ SELECT job, mailbox, okey FROM delivery INDEXED BY delivery_run
 WHERE run = ?5 AND job = ?1 AND mailbox = ?2 AND okey BETWEEN ?3 AND ?4
 ORDER BY okey;
 -- name: rows_of_volume
-SELECT job, mailbox, okey FROM delivery INDEXED BY delivery_v
+SELECT job, mailbox, okey, 0, frame, off, claim
+FROM delivery INDEXED BY delivery_v
 WHERE volume = (SELECT id FROM volume WHERE name = ?1)
-ORDER BY frame, off, claim, job, mailbox, okey;
+UNION ALL
+SELECT job, mailbox, okey, id, frame, off, claim FROM former
+WHERE volume = (SELECT id FROM volume WHERE name = ?1)
+ORDER BY 5, 6, 7, 1, 2, 3;
 -- name: rows_of_content
 SELECT j.id, p.mailbox, p.okey FROM content c
-  JOIN placement p ON p.content = c.id AND p.to_run IS NULL
+  JOIN placement p ON p.content = c.id
   JOIN mailbox m ON m.id = p.mailbox JOIN account a ON a.id = m.account
   JOIN job j ON j.source = a.id
 WHERE c.h64 = ?1 AND c.sha256 = ?2
+GROUP BY p.mailbox, p.okey, j.id
 ORDER BY a.key, m.display, m.uidvalidity, m.id, p.okey, j.id;
 -- name: rows_of_msgid
 SELECT j.id, p.mailbox, p.okey FROM content c
   JOIN header h ON h.content = c.id
-  JOIN placement p ON p.content = c.id AND p.to_run IS NULL
+  JOIN placement p ON p.content = c.id
   JOIN mailbox m ON m.id = p.mailbox JOIN account a ON a.id = m.account
   JOIN job j ON j.source = a.id
 WHERE c.mid64 = ?1 AND h.message_id = ?2
+GROUP BY p.mailbox, p.okey, j.id
 ORDER BY a.key, m.display, m.uidvalidity, m.id, p.okey, j.id;
--- ?1, ?2, ?12: which; ?3 to ?11: the query, NULL for any.
+-- ?1, ?2, ?14: which; ?3 to ?11: the query, NULL for any; ?12, ?13: the
+-- version that began by the one run and had not ended by the other (struct
+-- index_span).  Delivered, but in a later version, reads as pending.
 -- name: row
 SELECT p.flags, k.list, p.idate, p.zone, p.size, c.sha256, c.size,
-  c.header_size, d.outcome, r.name, d.volume, v.name, d.entry, d.claim,
-  d.frame, d.off, d.survivor,
+  c.header_size, iif(d.outcome = 1 AND p.content IS NULL, 0, d.outcome),
+  r.name, d.volume, v.name, d.entry, d.claim, d.frame, d.off, d.survivor,
   h.from_, h.to_, h.cc, h.subject, h.date, h.message_id,
-  c.b64, c.identity64
+  c.b64, c.identity64, e.name
 FROM delivery d
   JOIN placement p ON p.mailbox = d.mailbox AND p.okey = d.okey
-    AND p.to_run IS NULL
+    AND p.from_run <= ?12
+    AND coalesce(p.to_run, 9223372036854775807) > ?13
   JOIN run r ON r.id = d.run
   LEFT JOIN volume v ON v.id = d.volume
   LEFT JOIN content c ON c.id = p.content
   LEFT JOIN header h ON h.content = p.content
   LEFT JOIN keywords k ON k.id = p.kw
-WHERE d.job = ?1 AND d.mailbox = ?2 AND d.okey = ?12
-  AND (?3 IS NULL OR d.outcome = ?3) AND (?4 IS NULL OR d.run = ?4)
+  LEFT JOIN run e ON e.id = p.to_run
+WHERE d.job = ?1 AND d.mailbox = ?2 AND d.okey = ?14
+  AND (?3 IS NULL OR
+    iif(d.outcome = 1 AND p.content IS NULL, 0, d.outcome) = ?3)
+  AND (?4 IS NULL OR d.run = ?4)
   AND (?5 IS NULL OR d.okey = ?5) AND (?6 IS NULL OR p.idate >= ?6)
   AND (?7 IS NULL OR p.idate < ?7) AND (?8 IS NULL OR v.name = ?8)
   AND (?9 IS NULL OR c.sha256 = ?9)
-  AND (?10 IS NULL OR (c.mid64 = ?10 AND h.message_id = ?11));
--- The same words over a whole mailbox.
+  AND (?10 IS NULL OR (c.mid64 = ?10 AND h.message_id = ?11))
+ORDER BY p.from_run DESC LIMIT 1;
+-- The same of an entry that was given up for another one.
+-- name: row_former
+SELECT p.flags, k.list, p.idate, p.zone, p.size, c.sha256, c.size,
+  c.header_size, 1, r.name, d.volume, v.name, d.entry, d.claim, d.frame, d.off,
+  d.survivor,
+  h.from_, h.to_, h.cc, h.subject, h.date, h.message_id,
+  c.b64, c.identity64, e.name
+FROM former d
+  JOIN placement p ON p.mailbox = d.mailbox AND p.okey = d.okey
+    AND p.from_run <= ?12
+    AND coalesce(p.to_run, 9223372036854775807) > ?13
+  JOIN run r ON r.id = d.run
+  LEFT JOIN volume v ON v.id = d.volume
+  JOIN content c ON c.id = d.content
+  LEFT JOIN header h ON h.content = d.content
+  LEFT JOIN keywords k ON k.id = p.kw
+  LEFT JOIN run e ON e.id = p.to_run
+WHERE d.job = ?1 AND d.mailbox = ?2 AND d.id = ?14
+  AND (?3 IS NULL OR ?3 = 1)
+  AND (?4 IS NULL OR d.run = ?4)
+  AND (?5 IS NULL OR d.okey = ?5) AND (?6 IS NULL OR p.idate >= ?6)
+  AND (?7 IS NULL OR p.idate < ?7) AND (?8 IS NULL OR v.name = ?8)
+  AND (?9 IS NULL OR c.sha256 = ?9)
+  AND (?10 IS NULL OR (c.mid64 = ?10 AND h.message_id = ?11))
+ORDER BY p.from_run DESC LIMIT 1;
+-- The same words over a whole mailbox; ?13 0: each one's last version.
 -- name: mailbox_sum
 SELECT count(*), total(coalesce(c.size, p.size)), min(p.idate), max(p.idate)
 FROM delivery d
   JOIN placement p ON p.mailbox = d.mailbox AND p.okey = d.okey
-    AND p.to_run IS NULL
+    AND p.from_run <= ?12
+    AND coalesce(p.to_run, 9223372036854775807) > ?13
   LEFT JOIN volume v ON v.id = d.volume
   LEFT JOIN content c ON c.id = p.content
   LEFT JOIN header h ON h.content = p.content
 WHERE d.job = ?1 AND d.mailbox = ?2
-  AND (?3 IS NULL OR d.outcome = ?3) AND (?4 IS NULL OR d.run = ?4)
+  AND (?13 > 0 OR p.from_run = (SELECT max(l.from_run) FROM placement l
+    WHERE l.mailbox = p.mailbox AND l.okey = p.okey))
+  AND (?3 IS NULL OR
+    iif(d.outcome = 1 AND p.content IS NULL, 0, d.outcome) = ?3)
+  AND (?4 IS NULL OR d.run = ?4)
   AND (?5 IS NULL OR d.okey = ?5) AND (?6 IS NULL OR p.idate >= ?6)
   AND (?7 IS NULL OR p.idate < ?7) AND (?8 IS NULL OR v.name = ?8)
   AND (?9 IS NULL OR c.sha256 = ?9)
   AND (?10 IS NULL OR (c.mid64 = ?10 AND h.message_id = ?11));
 -- name: row_mailbox
-SELECT a.key, m.display, m.name, m.special_use, m.uidvalidity
+SELECT a.key, m.display, m.name, m.special_use, m.uidvalidity, m.restart, a.id,
+  m.first_run, m.last_run, m.ended
 FROM mailbox m JOIN account a ON a.id = m.account WHERE m.id = ?1;
 -- name: row_linked
 SELECT entry FROM delivery INDEXED BY delivery_v
-WHERE volume = ?1 AND frame = ?2 AND off = ?3 AND claim = 0 LIMIT 1;
+WHERE volume = ?1 AND frame = ?2 AND off = ?3 AND claim = 0
+UNION ALL
+SELECT entry FROM former
+WHERE volume = ?1 AND frame = ?2 AND off = ?3 AND claim = 0
+LIMIT 1;
 -- name: row_body
 SELECT s.volume, v.name, s.frame, s.off, c.header_size
 FROM stored s JOIN volume v ON v.id = s.volume AND v.state IN (0, 1)

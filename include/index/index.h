@@ -331,6 +331,9 @@ struct index_query { /* all borrowed; NULL, 0 or "" means any */
 	 */
 	uint64_t as_of_run;
 	int64_t as_of;
+	/* Messages that have gone too, as they were last. So it is anyway
+	 * with volume, sha256, message_id and run, unless as of a moment. */
+	bool ended;
 };
 /* The account's last complete run that ended at or before a moment; *run 0:
  * none. */
@@ -342,6 +345,8 @@ struct index_row {
 	enum outcome outcome;
 	const char *run;                    /* of the outcome */
 	const char *note_class, *note_text; /* "" if none */
+	const char *ended; /* the run that no longer saw it; "" if it lives,
+			      or as of a moment */
 };
 struct index_rows;
 /* Rows ordered by account, mailbox, UID; with volume set: by frame, offset. */

@@ -105,6 +105,7 @@ struct catalog_row {
 	const void *wire;              /* the mailbox's wire name */
 	size_t wire_len;
 	uint64_t uidvalidity, uid;
+	uint64_t generation; /* how often UIDNEXT went down under it */
 	uint8_t flags;
 	const char *keywords; /* blanks between; "" if none */
 	int64_t idate;        /* DATETIME_NONE: none */

@@ -86,6 +86,9 @@ bool index_fail(struct index *, int rc, const char *doing, struct err *);
 /* "NFS" …: why an index can't be written there; NULL: it can. magic: statfs's
  * f_type. */
 const char *index_remote_fs(uint32_t magic);
+/* Made before SQLite sees it, so that it and its journal are 0600 from the
+ * start whatever the umask; ours, and no link. */
+bool index_make_file(const char *path, struct err *);
 
 /* ---- lock.c ---- */
 
@@ -124,6 +127,13 @@ struct index_filter {
 	int64_t run, mid64;
 	struct buf message_id;
 };
+/* Which version of a placement is looked at: the last that began at or before
+ * the run .by and had not ended by the run .beyond. 0 beyond: ended or not. */
+struct index_span {
+	int64_t by, beyond;
+};
+bool rows_span(struct index *, const struct index_query *, int64_t account,
+    struct index_span *, struct err *);
 void rows_filter_open(struct index_filter *, const struct index_query *);
 void rows_filter_bind(struct sql *, const struct index_filter *);
 void rows_filter_close(struct index_filter *);

@@ -24,12 +24,13 @@ struct index_rows {
 	bool by_box;    /* keys are asked for mailbox by mailbox */
 	bool keys_open; /* keys of a mailbox are being read */
 	bool ended;
-	struct sql boxes, keys, row, box, linked, body, note;
+	struct sql boxes, keys, row, former, box, linked, body, note;
 
-	struct {            /* the mailbox of the last row */
-		int64_t id; /* 0: none yet */
+	struct {                        /* the mailbox of the last row */
+		int64_t id, account_id; /* 0: none yet */
 		bool wanted;
-		uint64_t uidvalidity;
+		uint64_t uidvalidity, generation;
+		struct index_span span;
 		struct buf account, display, wire;
 	} in;
 	struct index_row out; /* texts borrowed from in and the statements */
@@ -37,6 +38,7 @@ struct index_rows {
 
 struct key {
 	int64_t job, mailbox, okey;
+	int64_t former; /* row of an entry given up for another one; 0: none */
 };
 
 /* ---- the terms of a query ---- */
@@ -95,6 +97,35 @@ rows_filter_bind(struct sql *q, const struct index_filter *f)
 		sql_blob(q, query->sha256, 32);
 	int_or_any(q, f->mid64 == 0, f->mid64);
 	sql_text(q, f->message_id.data);
+}
+
+/* An entry stays in its volume and a content in the archive when the message
+ * has gone; what a run did to a message is told, gone or not. */
+static bool
+wants_ended(const struct index_query *query)
+{
+	return query->ended || query->run != 0 || is_set(query->volume) ||
+	       query->sha256 != NULL || is_set(query->message_id);
+}
+
+bool
+rows_span(struct index *ix, const struct index_query *query, int64_t account,
+    struct index_span *span, struct err *err)
+{
+	uint64_t run = query->as_of_run;
+	*span = (struct index_span){ .by = INT64_MAX, .beyond = INT64_MAX - 1 };
+	if (query->as_of != 0 && run == 0) {
+		if (!index_as_of(
+			ix, (uint64_t)account, query->as_of, &run, err))
+			return false;
+		span->by = span->beyond = (int64_t)run;
+	} else if (run != 0) {
+		span->by = span->beyond = (int64_t)run;
+	} else if (wants_ended(query)) {
+		span->beyond = 0;
+	}
+
+	return true;
 }
 
 static bool
@@ -172,6 +203,7 @@ open_statements(struct index_rows *rows, struct err *err)
 		   sql_open_own(ix, SQL_ROWS_BOXES, &rows->boxes, err)) &&
 	       sql_open_own(ix, rows->driver, &rows->keys, err) &&
 	       sql_open_own(ix, SQL_ROW, &rows->row, err) &&
+	       sql_open_own(ix, SQL_ROW_FORMER, &rows->former, err) &&
 	       sql_open_own(ix, SQL_ROW_MAILBOX, &rows->box, err) &&
 	       sql_open_own(ix, SQL_ROW_LINKED, &rows->linked, err) &&
 	       sql_open_own(ix, SQL_ROW_BODY, &rows->body, err) &&
@@ -204,8 +236,9 @@ index_rows_close(struct index_rows **p)
 	if (rows == NULL)
 		return;
 	*p = NULL;
-	struct sql *all[] = { &rows->boxes, &rows->keys, &rows->row, &rows->box,
-		&rows->linked, &rows->body, &rows->note };
+	struct sql *all[] = { &rows->boxes, &rows->keys, &rows->row,
+		&rows->former, &rows->box, &rows->linked, &rows->body,
+		&rows->note };
 	for (size_t i = 0; i < sizeof(all) / sizeof(all[0]); i++)
 		sql_close(all[i]);
 	rows_filter_close(&rows->filter);
@@ -227,8 +260,19 @@ copy_text(struct buf *out, struct sql *q)
 	buf_str(out, "");
 }
 
-static void
-read_box(struct index_rows *rows)
+/* Did a mailbox hold anything then? */
+static bool
+had_placements(struct sql *q, const struct index_span *span)
+{
+	bool begun = sql_get_int(q) <= span->by;
+	sql_get_int(q); /* last_run: its placements may have outlived it */
+	bool ended = !sql_get_null(q) && sql_get_int(q) <= span->beyond;
+
+	return begun && !ended;
+}
+
+static bool
+read_box(struct index_rows *rows, struct err *err)
 {
 	struct sql *q = &rows->box;
 	const struct index_query *query = rows->query;
@@ -236,11 +280,20 @@ read_box(struct index_rows *rows)
 	copy_text(&rows->in.display, q);
 	copy_text(&rows->in.wire, q);
 	const char *special_use = sql_get_text(q);
-	rows->in.wanted =
+	bool wanted =
 	    (query->account == NULL ||
 		strcmp(query->account, rows->in.account.data) == 0) &&
 	    rows_want_mailbox(query, rows->in.display.data, special_use);
 	rows->in.uidvalidity = (uint64_t)sql_get_int(q);
+	rows->in.generation = (uint64_t)sql_get_int(q);
+	int64_t account = sql_get_int(q);
+	if (account != rows->in.account_id &&
+	    !rows_span(rows->ix, query, account, &rows->in.span, err))
+		return false;
+	rows->in.account_id = account;
+	rows->in.wanted = wanted && had_placements(q, &rows->in.span);
+
+	return true;
 }
 
 static bool
@@ -255,10 +308,8 @@ enter_box(struct index_rows *rows, int64_t id, struct err *err)
 		return false;
 	rows->in.id = id;
 	rows->in.wanted = false;
-	if (row)
-		read_box(rows);
 
-	return true;
+	return !row || read_box(rows, err);
 }
 
 /* ---- keys ---- */
@@ -323,6 +374,8 @@ next_key(struct index_rows *rows, struct key *key, bool *end, struct err *err)
 	key->job = sql_get_int(&rows->keys);
 	key->mailbox = sql_get_int(&rows->keys);
 	key->okey = sql_get_int(&rows->keys);
+	key->former =
+	    rows->driver == SQL_ROWS_OF_VOLUME ? sql_get_int(&rows->keys) : 0;
 	*end = false;
 
 	return true;
@@ -392,8 +445,18 @@ read_header(struct sql *q, struct catalog_row *row)
 	row->identity = sql_get_int(q);
 }
 
+/* Any version but the last ends where the next begins: only where the last
+ * one is looked for does its end mean that the message has gone. */
 static void
-read_row(struct index_rows *rows, const struct key *key, struct place *place)
+read_end(struct index_rows *rows, struct sql *q)
+{
+	const char *ended = text_or_empty(q);
+	rows->out.ended = rows->in.span.beyond == 0 ? ended : "";
+}
+
+static void
+read_row(struct index_rows *rows, struct sql *q, const struct key *key,
+    struct place *place)
 {
 	struct index_row *out = &rows->out;
 	*out = (struct index_row){ .note_class = "",
@@ -403,12 +466,14 @@ read_row(struct index_rows *rows, const struct key *key, struct place *place)
 		    .wire = rows->in.wire.data,
 		    .wire_len = rows->in.wire.len,
 		    .uidvalidity = rows->in.uidvalidity,
+		    .generation = rows->in.generation,
 		    .uid = (uint64_t)key->okey,
 		    .body_volume = "",
 		    .body_entry = "" } };
-	read_placement(&rows->row, &out->row);
-	read_delivery(&rows->row, out, place);
-	read_header(&rows->row, &out->row);
+	read_placement(q, &out->row);
+	read_delivery(q, out, place);
+	read_header(q, &out->row);
+	read_end(rows, q);
 }
 
 /* The entry of the whole message whose data lies there; "" if none. */
@@ -505,21 +570,24 @@ fetch_row(
     struct index_rows *rows, const struct key *key, bool *met, struct err *err)
 {
 	struct place place = { 0 };
+	struct sql *q = key->former != 0 ? &rows->former : &rows->row;
 	*met = false;
 	if (!enter_box(rows, key->mailbox, err))
 		return false;
 	if (!rows->in.wanted)
 		return true;
-	sql_again(&rows->row);
-	sql_int(&rows->row, key->job);
-	sql_int(&rows->row, key->mailbox);
-	rows_filter_bind(&rows->row, &rows->filter);
-	sql_int(&rows->row, key->okey);
-	if (!sql_step(&rows->row, met, err))
+	sql_again(q);
+	sql_int(q, key->job);
+	sql_int(q, key->mailbox);
+	rows_filter_bind(q, &rows->filter);
+	sql_int(q, rows->in.span.by);
+	sql_int(q, rows->in.span.beyond);
+	sql_int(q, key->former != 0 ? key->former : key->okey);
+	if (!sql_step(q, met, err))
 		return false;
 	if (!*met)
 		return true;
-	read_row(rows, key, &place);
+	read_row(rows, q, key, &place);
 
 	return read_more(rows, key, &place, err);
 }

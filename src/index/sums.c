@@ -20,7 +20,7 @@ struct sums {
 
 static bool
 read_sum(struct sums *s, struct index_mailbox_sum *sum, int64_t job,
-    int64_t mailbox, struct err *err)
+    int64_t mailbox, const struct index_span *span, struct err *err)
 {
 	struct sql *q = &s->sum;
 	bool row;
@@ -28,6 +28,8 @@ read_sum(struct sums *s, struct index_mailbox_sum *sum, int64_t job,
 	sql_int(q, job);
 	sql_int(q, mailbox);
 	rows_filter_bind(q, &s->filter);
+	sql_int(q, span->by);
+	sql_int(q, span->beyond);
 	if (!sql_step(q, &row, err))
 		return false;
 	sum->messages = (uint64_t)sql_get_int(q);
@@ -39,28 +41,61 @@ read_sum(struct sums *s, struct index_mailbox_sum *sum, int64_t job,
 	return true;
 }
 
+struct lifetime { /* runs; 0: not yet */
+	int64_t first, last, ended;
+};
+
+/* An empty mailbox is shown while it is there, one that has gone while
+ * something of it is. */
+static bool
+is_there(const struct lifetime *life, const struct index_span *span)
+{
+	return life->first <= span->by &&
+	       (life->last == 0 || life->last > span->beyond);
+}
+
+static bool
+may_hold(const struct lifetime *life, const struct index_span *span)
+{
+	return life->first <= span->by &&
+	       (life->ended == 0 || life->ended > span->beyond);
+}
+
 static bool
 sum_mailbox(struct sums *s, int64_t job, int64_t mailbox, struct err *err)
 {
 	struct index_mailbox_sum sum = { 0 };
+	struct index_span span;
+	struct lifetime life;
 	size_t wire_len;
 	bool row;
-	sql_again(&s->box);
-	sql_int(&s->box, mailbox);
-	if (!sql_step(&s->box, &row, err))
+	struct sql *q = &s->box;
+	sql_again(q);
+	sql_int(q, mailbox);
+	if (!sql_step(q, &row, err))
 		return false;
 	if (!row)
 		return true;
-	sum.account = sql_get_text(&s->box);
-	sum.mailbox = sql_get_text(&s->box);
-	sql_get_blob(&s->box, &wire_len);
-	sum.special_use = sql_get_text(&s->box);
-	sum.uidvalidity = (uint64_t)sql_get_int(&s->box);
+	sum.account = sql_get_text(q);
+	sum.mailbox = sql_get_text(q);
+	sql_get_blob(q, &wire_len);
+	sum.special_use = sql_get_text(q);
+	sum.uidvalidity = (uint64_t)sql_get_int(q);
+	sql_get_int(q); /* restart */
+	int64_t account = sql_get_int(q);
+	life.first = sql_get_int(q);
+	life.last = sql_get_int(q);
+	life.ended = sql_get_int(q);
 	if (!rows_want_mailbox(s->query, sum.mailbox, sum.special_use))
 		return true;
-	if (!read_sum(s, &sum, job, mailbox, err))
+	if (!rows_span(s->ix, s->query, account, &span, err))
 		return false;
-	s->stopped = !s->each(s->arg, &sum);
+	if (!may_hold(&life, &span))
+		return true;
+	if (!read_sum(s, &sum, job, mailbox, &span, err))
+		return false;
+	if (sum.messages > 0 || is_there(&life, &span))
+		s->stopped = !s->each(s->arg, &sum);
 
 	return true;
 }
