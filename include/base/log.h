@@ -15,6 +15,8 @@ void log_stderr(enum log_level up_to, enum log_format);
 bool log_file(const char *path, enum log_format);
 void log_close(void);
 
+/* Whom the following lines are about: put before each; NULL: nobody. */
+void log_about(const char *whom);
 void log_add(enum log_level, const char *fmt, ...)
     __attribute__((format(printf, 2, 3)));
 

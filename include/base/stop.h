@@ -8,6 +8,13 @@
  * flight, twice ends the process at once (which is safe). SIGPIPE is ignored.
  */
 void stop_install(void);
+/*
+ * In a child process, before it starts a thread: nothing was asked yet, this
+ * signal alone asks, any number of times, and SIGINT and SIGTERM do nothing to
+ * it (a terminal sends them to everybody). Programs that it runs get all three
+ * as usual.
+ */
+void stop_follow(int signal);
 /* 0, or the signal that asked. Async-signal-safe, any thread. */
 int stop_signal(void);
 static inline bool

@@ -18,6 +18,7 @@ static enum log_level screen_level = LOG_WARN;
 static enum log_format screen_format;
 static enum log_format file_format;
 static int file = -1;
+static char about[200]; /* escaped; "": nobody */
 static void (*before_line)(void);
 static void (*after_line)(void);
 
@@ -59,6 +60,16 @@ log_close(void)
 	if (file >= 0)
 		close(file);
 	file = -1;
+	pthread_mutex_unlock(&lock);
+}
+
+void
+log_about(const char *whom)
+{
+	pthread_mutex_lock(&lock);
+	about[0] = '\0';
+	if (whom != NULL)
+		text_escape_to(about, sizeof(about), whom, strlen(whom));
 	pthread_mutex_unlock(&lock);
 }
 
@@ -126,9 +137,11 @@ log_add(enum log_level level, const char *fmt, ...)
 	va_start(ap, fmt);
 	buf_vfmt(&raw, fmt, ap);
 	va_end(ap);
-	text_escape(&text, raw.data == NULL ? "" : raw.data, raw.len);
 
 	pthread_mutex_lock(&lock);
+	if (about[0] != '\0')
+		buf_fmt(&text, "%s: ", about);
+	text_escape(&text, raw.data == NULL ? "" : raw.data, raw.len);
 	if (file >= 0) {
 		format_line(&line, file_format, level, text.data, true);
 		put(file, &line);

@@ -40,6 +40,47 @@ stop_install(void)
 	sigaction(SIGPIPE, &action, NULL);
 }
 
+static void
+on_order(int number)
+{
+	int none = 0, saved = errno;
+	uint64_t one = 1;
+	if (atomic_compare_exchange_strong(&asked, &none, number)) {
+		ssize_t written = write(event, &one, sizeof(one));
+		(void)written;
+	}
+	errno = saved;
+}
+
+/* Not SIG_IGN, which programs would inherit. */
+static void
+on_nothing(int number)
+{
+	(void)number;
+}
+
+void
+stop_follow(int signal)
+{
+	sigset_t all, before;
+	sigfillset(&all);
+	sigprocmask(SIG_BLOCK, &all, &before);
+	if (event >= 0)
+		close(event); /* the parent's, which it would wake */
+	event = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+	atomic_store(&asked, 0);
+	struct sigaction action = { .sa_handler = on_order };
+	sigemptyset(&action.sa_mask);
+	sigaction(signal, &action, NULL);
+	action.sa_handler = on_nothing;
+	sigaction(SIGINT, &action, NULL);
+	sigaction(SIGTERM, &action, NULL);
+	sigdelset(&before, signal);
+	sigdelset(&before, SIGINT);
+	sigdelset(&before, SIGTERM);
+	sigprocmask(SIG_SETMASK, &before, NULL);
+}
+
 int
 stop_signal(void)
 {

@@ -120,9 +120,9 @@ get_secret(struct source_port *p, const struct options *o, struct err *err)
 	return ok;
 }
 
-bool
-source_port_open(struct source_port *p, const struct options *o,
-    const char *url, struct err *err)
+static bool
+open_port(struct source_port *p, const struct options *o, const char *url,
+    struct err *err)
 {
 	*p = (struct source_port){ 0 };
 	if (!endpoint_parse(&p->endpoint, url, err) ||
@@ -143,7 +143,22 @@ source_port_open(struct source_port *p, const struct options *o,
 	p->imap.window_messages = (uint32_t)o->window;
 
 	return read_connect(p, o, err) &&
-	       read_namespaces(p, o->namespaces, err) && get_secret(p, o, err);
+	       read_namespaces(p, o->namespaces, err);
+}
+
+bool
+source_port_open(struct source_port *p, const struct options *o,
+    const char *url, struct err *err)
+{
+	return open_port(p, o, url, err) && get_secret(p, o, err);
+}
+
+bool
+source_port_open_from(struct source_port *p, const struct options *o,
+    const char *url, const struct secret_from *from, struct err *err)
+{
+	return open_port(p, o, url, err) &&
+	       secret_get(&p->secret, from, "source", err);
 }
 
 static bool
@@ -266,9 +281,9 @@ show_sealing(void *arg, uint64_t done, uint64_t of)
 	atomic_store(&meter->sealing_octets, of);
 }
 
-static bool
-make_target(struct archive_port *p, const struct options *o,
-    struct meter *meter, struct err *err)
+bool
+archive_port_target(struct archive_port *p, const struct options *o,
+    struct meter *meter, const struct archive_word *word, struct err *err)
 {
 	struct archive_options options = {
 		.dir = p->dir,
@@ -279,25 +294,32 @@ make_target(struct archive_port *p, const struct options *o,
 		.min_free = o->min_free == 0 ? 1 : o->min_free,
 		.sealing = show_sealing,
 		.sealing_arg = meter,
+		.word = word,
 	};
 
 	return archive_target_new(&p->target, &options, err);
 }
 
 bool
+archive_port_begin(struct archive_port *p, const struct options *o,
+    const char *arg, const char *command, struct err *err)
+{
+	return set_paths(p, o, arg, err) && archive_create(p->dir, err) &&
+	       index_lock_run(p->index_path, &p->lock, err) &&
+	       index_must_exist(p, err) &&
+	       index_open(&p->index, p->index_path, INDEX_WRITE, err) &&
+	       index_account(
+		   p->index, "archive", "archive", &p->account, err) &&
+	       runs_recover(p, err) && runs_begin(p, command, err);
+}
+
+bool
 archive_port_write(struct archive_port *p, const struct options *o,
     const char *arg, const char *command, struct meter *meter, struct err *err)
 {
-	if (!set_paths(p, o, arg, err) || !archive_create(p->dir, err) ||
-	    !index_lock_run(p->index_path, &p->lock, err) ||
-	    !index_must_exist(p, err) ||
-	    !index_open(&p->index, p->index_path, INDEX_WRITE, err) ||
-	    !index_account(p->index, "archive", "archive", &p->account, err) ||
-	    !runs_recover(p, err) || !runs_begin(p, command, err) ||
-	    !make_target(p, o, meter, err))
-		return false;
-
-	return runs_continue_volumes(p, err);
+	return archive_port_begin(p, o, arg, command, err) &&
+	       archive_port_target(p, o, meter, NULL, err) &&
+	       runs_continue_volumes(p, err);
 }
 
 bool

@@ -29,6 +29,9 @@ struct source_port {
 /* Reads the URL and gets the secret; ERR_USAGE for a kind that is no source. */
 bool source_port_open(struct source_port *, const struct options *,
     const char *url, struct err *);
+/* The same with the secret from elsewhere than the command line. */
+bool source_port_open_from(struct source_port *, const struct options *,
+    const char *url, const struct secret_from *, struct err *);
 /* haul_options.connect: a new logged-in source. arg: the port. */
 bool source_port_connect(void *arg, struct source *, struct err *);
 void source_port_close(struct source_port *);
@@ -53,6 +56,14 @@ bool archive_port_read(struct archive_port *, const struct options *,
  */
 bool archive_port_write(struct archive_port *, const struct options *,
     const char *arg, const char *command, struct meter *, struct err *);
+/* The same up to the run's begin: volumes are not touched, and there is no
+ * target yet. */
+bool archive_port_begin(struct archive_port *, const struct options *,
+    const char *arg, const char *command, struct err *);
+/* The target of a run that has begun. word: of the other writers; NULL: there
+ * are none. */
+bool archive_port_target(struct archive_port *, const struct options *,
+    struct meter *, const struct archive_word *word, struct err *);
 /* The run ends: state, manifest. */
 bool archive_port_end_run(
     struct archive_port *, enum index_run_state, struct err *);
