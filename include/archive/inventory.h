@@ -59,6 +59,7 @@ struct inventory_row {
 	struct catalog_row row; /* claim KNOWN: no entry, frame, offset */
 	uint64_t generation;
 	const char *volume; /* where its entry was put; "": nowhere */
+	bool unplaced;      /* a LINK: frame and offset aren't told */
 };
 struct inventory_outcome {
 	struct inventory_row at; /* what is known of the message */
@@ -118,31 +119,21 @@ bool inventory_catalog(const char *dir, const struct inventory_volume *,
     const struct inventory_tell *, bool *found, struct err *);
 
 /*
- * A message as an entry of a volume tells of it, without a catalog. survivor:
- * of a REFERENCE the place of the body's whole copy, its sha256 not set; of a
- * LINK its sha256 alone.
- */
-struct inventory_entry {
-	const char *account, *display, *wire;
-	char separator; /* 0: flat, or not told */
-	uint64_t uidvalidity;
-	struct placement placement;
-	struct content *content; /* LINK: NULL; borrowed */
-	enum claim_kind claim;
-	struct kept where, survivor;
-};
-/*
- * The whole entries of a volume, in their order, up to the first damage: of a
- * sealed one whose catalog can't be read, or of NAME.tar.zst.part, which is
- * synced first. part: *v is filled in, its octets and frames those up to the
- * last frame that ends where an entry does and that no catalog follows; only
- * entries in front of that are told.
+ * Open the books of NAME.tar.zst.part, which is synced first: its octets and
+ * frames are those up to the last frame that ends where an entry does, in front
+ * of any catalog. *ok false: no entry of it is whole.
  */
 bool inventory_part(const char *dir, const char *name,
-    const struct inventory_tell *, struct inventory_volume *v, struct err *);
-bool inventory_entries(struct archive_reader *, const char *dir,
-    const struct inventory_volume *,
-    bool (*each)(void *arg, struct inventory_entry *, struct err *), void *arg,
+    const struct inventory_tell *, struct inventory_volume *, bool *ok,
+    struct err *err);
+/*
+ * The entries of a volume to kept, in their order, up to the first damage, as
+ * far as their octets have the SHA-256 that they state: of a .part, or of a
+ * sealed one whose catalog can't be read. Of a link, frame and offset are not
+ * told (unplaced). reader: for the bodies of references; it is given this
+ * volume's frames, and has to know those of other .parts.
+ */
+bool inventory_entries(struct archive_reader *, const struct inventory_volume *,
     const struct inventory_tell *, struct err *);
 
 /* Names of NAME.tar.zst.part in volumes/, sorted; free each and the array. */

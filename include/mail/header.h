@@ -24,6 +24,14 @@ struct header_fields {
  */
 void header_scan(const char *, size_t len, struct header_fields *);
 
+/* Octets kept of each field's text, in the index and the catalogs. */
+enum {
+	HEADER_TEXT_MESSAGE_ID = 998,
+	HEADER_TEXT_ADDRESSES = 2000,
+	HEADER_TEXT_SUBJECT = 998,
+	HEADER_TEXT_DATE = 100
+};
+
 /* Unfold, decode RFC 2047 encoded words (iconv), collapse runs of white
  * space, end as valid UTF-8 of at most max octets: for catalog, index and
  * screens. 8-bit octets that aren't UTF-8 are taken as Windows-1252. */

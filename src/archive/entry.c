@@ -146,6 +146,14 @@ short_text(const char *text)
 	return value != NULL ? value : json_null();
 }
 
+static bool
+is_told(const json_t *object, const char *key, const char *text)
+{
+	const char *told = json_string_value(json_object_get(object, key));
+
+	return told != NULL && strcmp(told, text) == 0;
+}
+
 /* NULL if it is no text that JSON takes. */
 static json_t *
 keyword_array(const struct placement *p)
@@ -199,7 +207,7 @@ origin_json(const struct entry_origin *o)
 	if (o->separator != '\0')
 		json_object_set_new(
 		    object, "separator", json_stringn(&o->separator, 1));
-	if (o->wire != NULL && strcmp(o->wire, o->mailbox) != 0)
+	if (o->wire != NULL && !is_told(object, "mailbox", o->wire))
 		put_if_fits(object, "wire", json_string(o->wire));
 	if (p->keyword_count > 0)
 		put_if_fits(object, "keywords", keyword_array(p));

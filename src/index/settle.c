@@ -7,12 +7,8 @@
 #include "mail/msgid.h"
 
 enum {
-	BODY_HASH_MIN = 4096,  /* smaller bodies are never referred to */
-	TEXT_MESSAGE_ID = 998, /* octets kept of each header text */
-	TEXT_ADDRESSES = 2000,
-	TEXT_SUBJECT = 998,
-	TEXT_DATE = 100,
-	TEXT_NOTE = 2000
+	BODY_HASH_MIN = 4096, /* smaller bodies are never referred to */
+	TEXT_NOTE = 2000      /* octets */
 };
 
 void
@@ -67,7 +63,7 @@ index_message_id(struct buf *out, const char *canonical, size_t len)
 {
 	buf_clear(out);
 	text_utf8(out, canonical, len);
-	cut(out, TEXT_MESSAGE_ID);
+	cut(out, HEADER_TEXT_MESSAGE_ID);
 }
 
 static void
@@ -90,12 +86,12 @@ insert_header(struct index *ix, int64_t content,
 		return false;
 	sql_int(&q, content);
 	bind_message_id(&q, &text[5], &text[0], header->message_id);
-	bind_header(&q, &text[1], header->from, TEXT_ADDRESSES);
-	bind_header(&q, &text[2], header->to, TEXT_ADDRESSES);
-	bind_header(&q, &text[3], header->cc, TEXT_ADDRESSES);
-	bind_header(&q, &text[4], header->subject, TEXT_SUBJECT);
+	bind_header(&q, &text[1], header->from, HEADER_TEXT_ADDRESSES);
+	bind_header(&q, &text[2], header->to, HEADER_TEXT_ADDRESSES);
+	bind_header(&q, &text[3], header->cc, HEADER_TEXT_ADDRESSES);
+	bind_header(&q, &text[4], header->subject, HEADER_TEXT_SUBJECT);
 	/* The raw Message-ID is no longer needed. */
-	bind_header(&q, &text[5], header->date, TEXT_DATE);
+	bind_header(&q, &text[5], header->date, HEADER_TEXT_DATE);
 
 	return sql_run(&q, err);
 }
