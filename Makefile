@@ -16,10 +16,12 @@ WARN    := -Wall -Wextra -Werror -Wshadow -Wstrict-prototypes -Wmissing-prototyp
            -Wpointer-arith -Wwrite-strings -Wformat=2 -Wvla -Wundef
 HARDEN  := -fPIE -fstack-protector-strong -fno-strict-aliasing -fstack-clash-protection
 CPPFLAGS += -D_GNU_SOURCE -Iinclude -Isrc -I$(B)/gen -DMAILHAUL_VERSION='"$(or $(VERSION),0.0)"'
-CFLAGS  += -std=c11 -g $(WARN) $(HARDEN) $(shell pkg-config --cflags $(PKGS))
+# GLib's headers don't pass our warnings.
+CFLAGS  += -std=c11 -g $(WARN) $(HARDEN) $(shell pkg-config --cflags $(PKGS)) \
+           $(patsubst -I%,-isystem %,$(shell pkg-config --cflags gmime-3.0))
 LDFLAGS += -pie -Wl,-z,relro,-z,now
 # libetpan.pc would drop PIE; its library alone is enough. libcsv has no .pc.
-LDLIBS  += -letpan -lcsv $(shell pkg-config --libs $(PKGS)) -lpthread
+LDLIBS  += -letpan -lcsv $(shell pkg-config --libs $(PKGS) gmime-3.0) -lpthread
 
 ifeq ($(KIND),release)
 OPT = -O2 -D_FORTIFY_SOURCE=2
@@ -41,7 +43,7 @@ endif
 CFLAGS  += $(OPT)
 LDFLAGS += $(filter -fsanitize=%,$(OPT))
 
-ROOMS   := base conf mail net index imap local archive haul cmd
+ROOMS   := base conf mail net text index imap local archive haul cmd
 SRC     := $(foreach r,$(ROOMS),$(sort $(wildcard src/$(r)/*.c)))
 LIBSRC  := $(filter-out src/cmd/main.c,$(SRC))
 OBJ     := $(SRC:%.c=$(B)/%.o)
@@ -84,6 +86,11 @@ $(B)/unit: $(UNITOBJ) $(B)/tests/unit/main.o $(LIBOBJ)
 
 $(B)/it: $(B)/tests/it/main.o
 	$(CC) $(LDFLAGS) -o $@ $^ $(shell pkg-config --libs check)
+
+# For the fault loops: preloaded, not linked. Never sanitized itself.
+$(B)/%.so: tests/lib/%.c
+	@mkdir -p $(@D)
+	$(CC) -D_GNU_SOURCE -std=c11 -g -O2 $(WARN) -fPIC -shared -fexceptions -o $@ $< -ldl
 
 # For the bench: a raw reader, and fetch-and-hash by the rooms up to imap.
 $(B)/rawimap: $(B)/tests/bench/rawimap.o

@@ -1,0 +1,12 @@
+#ifndef TEXT_WORKER_H
+#define TEXT_WORKER_H
+
+#include "text/extract.h"
+
+/* A worker with another decoder in its child, for tests. */
+struct text_worker *worker_new(void (*start)(void),
+    void (*decode)(const char *, size_t, struct buf *, bool *cut));
+/* How many children it has started. */
+unsigned worker_started(const struct text_worker *);
+
+#endif
