@@ -544,6 +544,8 @@ SELECT total(state = 1), total(state = 0),
 -- ---- what find takes from the index --------------------------------------
 -- name: find_top
 SELECT max(id) FROM content;
+-- name: find_last_run
+SELECT max(id) FROM run;
 -- name: find_key
 SELECT h64 FROM content WHERE id = ?1;
 -- name: find_contents

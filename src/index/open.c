@@ -98,10 +98,8 @@ check_disk(const char *path, struct err *err)
 
 /* ---- files ---- */
 
-/* Made before SQLite sees it, so that it and its -wal are 0600 from the
- * start whatever the umask. */
-static bool
-make_file(const char *path, struct err *err)
+bool
+index_make_file(const char *path, struct err *err)
 {
 	int fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
 	if (fd < 0 && errno == ELOOP)
@@ -321,7 +319,7 @@ open_writer(struct index *ix, struct err *err)
 
 	/* Looked at before anything is written to a file that may be foreign.
 	 */
-	return check_disk(ix->path, err) && make_file(ix->path, err) &&
+	return check_disk(ix->path, err) && index_make_file(ix->path, err) &&
 	       open_lock(ix, err) && connect_to(ix, err) &&
 	       read_version(ix, &version, err) && use_wal(ix, err) &&
 	       set_pragmas(ix, err) &&

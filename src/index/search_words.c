@@ -1,0 +1,190 @@
+#include "search_private.h"
+
+#include <string.h>
+
+#include "base/text.h"
+
+enum { WORDS_MAX = 100 };
+
+/* ---- scripts without blanks ---- */
+
+/* Han, kana and what goes with them: a run of them would be one word. */
+static const struct {
+	uint32_t first, last;
+} unparted[] = {
+	{ 0x2E80, 0x2FDF },
+	{ 0x3005, 0x3007 },
+	{ 0x3031, 0x30FF },
+	{ 0x31A0, 0x31BF },
+	{ 0x31F0, 0x31FF },
+	{ 0x3400, 0x4DBF },
+	{ 0x4E00, 0x9FFF },
+	{ 0xF900, 0xFAFF },
+	{ 0xFF66, 0xFF9F },
+	{ 0x20000, 0x3FFFD },
+};
+
+static bool
+is_unparted(uint32_t c)
+{
+	for (size_t i = 0; i < sizeof(unparted) / sizeof(unparted[0]); i++)
+		if (c >= unparted[i].first && c <= unparted[i].last)
+			return true;
+
+	return false;
+}
+
+/* One character of three octets or more (valid UTF-8). */
+static uint32_t
+character(const char *p, size_t *len)
+{
+	const unsigned char *u = (const unsigned char *)p;
+	if (u[0] < 0xF0) {
+		*len = 3;
+		return (uint32_t)(u[0] & 0x0F) << 12 |
+		       (uint32_t)(u[1] & 0x3F) << 6 | (u[2] & 0x3F);
+	}
+	*len = 4;
+
+	return (uint32_t)(u[0] & 0x07) << 18 | (uint32_t)(u[1] & 0x3F) << 12 |
+	       (uint32_t)(u[2] & 0x3F) << 6 | (u[3] & 0x3F);
+}
+
+void
+words_split(struct buf *out, const char *text)
+{
+	struct buf clean = { 0 };
+	buf_clear(out);
+	text_utf8(&clean, text, strlen(text));
+	const char *start = clean.data == NULL ? "" : clean.data;
+	for (const char *p = start; *p != '\0';) {
+		size_t len = 1;
+		if ((unsigned char)*p < 0xE0 ||
+		    !is_unparted(character(p, &len))) {
+			p += len;
+			continue;
+		}
+		buf_add(out, start, (size_t)(p - start));
+		buf_char(out, ' ');
+		buf_add(out, p, len);
+		buf_char(out, ' ');
+		start = p += len;
+	}
+	buf_str(out, start);
+	buf_free(&clean);
+}
+
+/* ---- queries ---- */
+
+struct words {
+	struct buf *out;
+	size_t n;   /* so far */
+	bool first; /* of a group */
+};
+
+/* "…" is a string to FTS5, whatever stands in it. */
+static bool
+add_string(struct words *w, const char *text, size_t len, struct err *err)
+{
+	bool prefix = len > 0 && text[len - 1] == '*';
+	if (++w->n > WORDS_MAX)
+		return err_set(err, ERR_RUN, ERR_USAGE,
+		    "more than %d words to look for", WORDS_MAX);
+	buf_str(w->out, w->first ? "\"" : " AND \"");
+	w->first = false;
+	for (size_t i = 0; i < len; i++)
+		if (text[i] != '"')
+			buf_char(w->out, text[i]);
+	buf_str(w->out, prefix ? "\" *" : "\"");
+
+	return true;
+}
+
+static bool
+is_blank(char c)
+{
+	return c == ' ' || c == '\t' || c == '\n' || c == '\r';
+}
+
+/* A phrase in quotes, with what follows up to a blank; or a word. */
+static const char *
+string_end(const char *p)
+{
+	if (*p == '"') {
+		const char *close = strchr(p + 1, '"');
+		if (close == NULL)
+			return p + strlen(p);
+		p = close + 1;
+	}
+	while (*p != '\0' && !is_blank(*p) && *p != '"')
+		p++;
+
+	return p;
+}
+
+/* Parted before scripts are: a phrase of theirs is one word here. */
+static bool
+add_words(struct words *w, const char *text, struct err *err)
+{
+	struct buf split = { 0 };
+	bool ok = true;
+	while (ok && *text != '\0') {
+		if (is_blank(*text)) {
+			text++;
+			continue;
+		}
+		const char *end = string_end(text);
+		struct buf one = { 0 };
+		buf_add(&one, text, (size_t)(end - text));
+		words_split(&split, one.data);
+		/* The blank behind a character would hide the star. */
+		while (split.len > 0 && split.data[split.len - 1] == ' ')
+			split.len--;
+		ok = add_string(w, split.data, split.len, err);
+		buf_free(&one);
+		text = end;
+	}
+	buf_free(&split);
+
+	return ok;
+}
+
+static bool
+add_column(
+    struct words *w, const char *column, const char *text, struct err *err)
+{
+	if (text == NULL || text[strspn(text, " \t\r\n")] == '\0')
+		return true;
+	if (w->out->len > 0)
+		buf_str(w->out, " AND ");
+	buf_fmt(w->out, "%s(", column);
+	w->first = true;
+	bool ok = add_words(w, text, err);
+	buf_char(w->out, ')');
+
+	return ok;
+}
+
+bool
+words_headers(struct buf *out, const struct search_query *q, struct err *err)
+{
+	struct words w = { .out = out };
+	buf_clear(out);
+	for (size_t i = 0; i < q->word_count; i++)
+		if (!add_column(&w, "", q->words[i], err))
+			return false;
+
+	return add_column(&w, "from_ : ", q->from, err) &&
+	       add_column(&w, "to_ : ", q->to, err) &&
+	       add_column(&w, "cc : ", q->cc, err) &&
+	       add_column(&w, "subject : ", q->subject, err);
+}
+
+bool
+words_body(struct buf *out, const char *text, struct err *err)
+{
+	struct words w = { .out = out };
+	buf_clear(out);
+
+	return add_column(&w, "", text, err);
+}
