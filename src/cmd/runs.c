@@ -111,6 +111,12 @@ mark_sealed_volumes(struct archive_port *p, uint64_t run, struct err *err)
 	return ok;
 }
 
+bool
+runs_mark_sealed(struct archive_port *p, struct err *err)
+{
+	return mark_sealed_volumes(p, p->run, err);
+}
+
 static bool
 close_open_runs(
     struct archive_port *p, const struct runs *runs, struct err *err)
