@@ -105,13 +105,15 @@ struct inventory_volume {
 };
 /*
  * Open the books of NAME.tar.zst: frames from its seek table, or one by one
- * where that is damaged, and the file's SHA-256. If that isn't expected (NULL:
- * nobody knows), every frame is inflated. *ok false: nothing of it can be used
- * (told as a finding).
+ * where that is damaged. *ok false: nothing of it can be used (told).
  */
 bool inventory_sealed(const char *dir, const char *name,
-    const uint8_t *expected, const struct inventory_tell *,
-    struct inventory_volume *, bool *ok, struct err *);
+    const struct inventory_tell *, struct inventory_volume *, bool *ok,
+    struct err *);
+/* v->sha256; where that isn't the expected (NULL: nobody knows), every frame is
+ * inflated and v->damaged says which can't be. */
+bool inventory_check(const char *dir, struct inventory_volume *v,
+    const uint8_t *expected, const struct inventory_tell *, struct err *);
 void inventory_volume_free(struct inventory_volume *);
 /* Rows of its catalog to kept, in their order. *found false: it has none that
  * can be read to its end. */

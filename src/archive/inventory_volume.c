@@ -60,38 +60,43 @@ look_for_damage(int fd, const char *path, const struct inventory_tell *tell,
 	inflate_free(&inflate);
 }
 
+/* -1: it can't be opened; *done false: and that is an error. */
+static int
+open_sealed(const char *path, const char *name,
+    const struct inventory_tell *tell, bool *done, struct err *err)
+{
+	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
+	*done = fd >= 0 || errno == ELOOP;
+	if (fd < 0 && *done)
+		inventory_find(tell, name, NULL, "it is a symbolic link");
+	else if (fd < 0)
+		err_errno(err, ERR_RUN, "%s", path);
+
+	return fd;
+}
+
 static bool
-open_books(int fd, const char *path, const uint8_t *expected,
-    const struct inventory_tell *tell, struct inventory_volume *v, bool *ok,
-    struct err *err)
+open_books(int fd, const char *path, const struct inventory_tell *tell,
+    struct inventory_volume *v, bool *ok, struct err *err)
 {
 	struct stat st;
 	if (fstat(fd, &st) < 0)
 		return err_errno(err, ERR_RUN, "%s", path);
 	v->octets = (uint64_t)st.st_size;
-	if (!volumes_file_digest(path, v->sha256, err))
-		return false;
 	*ok = take_frames(fd, path, tell, v);
-	if (!*ok)
-		return true;
 	if (v->count > 0)
 		v->plain = v->frames[v->count - 1].plain +
 			   v->frames[v->count - 1].dsize;
-	if (expected != NULL && memcmp(expected, v->sha256, DIGEST_SIZE) == 0)
-		return true;
-	if (expected != NULL)
-		inventory_find(tell, v->name, NULL,
-		    "the file's SHA-256 is not the one in its manifest");
-	look_for_damage(fd, path, tell, v);
 
 	return true;
 }
 
 bool
-inventory_sealed(const char *dir, const char *name, const uint8_t *expected,
+inventory_sealed(const char *dir, const char *name,
     const struct inventory_tell *tell, struct inventory_volume *v, bool *ok,
     struct err *err)
 {
+	bool done;
 	*v = (struct inventory_volume){ .sealed = true };
 	*ok = false;
 	if (!volume_name_ok(name)) {
@@ -100,21 +105,36 @@ inventory_sealed(const char *dir, const char *name, const uint8_t *expected,
 	}
 	memcpy(v->name, name, strlen(name) + 1);
 	char *path = volume_path(dir, name, ARCHIVE_SEALED);
-	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
-	bool done = fd >= 0 || errno == ELOOP;
+	int fd = open_sealed(path, name, tell, &done, err);
 	if (fd >= 0) {
-		done = open_books(fd, path, expected, tell, v, ok, err);
+		done = open_books(fd, path, tell, v, ok, err);
 		close(fd);
-	} else if (done) {
-		inventory_find(tell, name, NULL, "it is a symbolic link");
-	} else {
-		err_errno(err, ERR_RUN, "%s", path);
 	}
 	free(path);
-	if (!done)
-		err->scope = ERR_RUN;
 
 	return done;
+}
+
+bool
+inventory_check(const char *dir, struct inventory_volume *v,
+    const uint8_t *expected, const struct inventory_tell *tell, struct err *err)
+{
+	bool ok;
+	char *path = volume_path(dir, v->name, ARCHIVE_SEALED);
+	int fd = open_sealed(path, v->name, tell, &ok, err);
+	ok = ok && volumes_file_digest(path, v->sha256, err);
+	bool same = ok && expected != NULL &&
+		    memcmp(expected, v->sha256, DIGEST_SIZE) == 0;
+	if (ok && !same && expected != NULL)
+		inventory_find(tell, v->name, NULL,
+		    "the file's SHA-256 is not the one in its manifest");
+	if (ok && !same && fd >= 0)
+		look_for_damage(fd, path, tell, v);
+	if (fd >= 0)
+		close(fd);
+	free(path);
+
+	return ok;
 }
 
 /* ---- the catalog ---- */
