@@ -25,6 +25,8 @@ struct haul_options {
 	struct filter filter;
 	bool dry_run;         /* nothing is fetched, no row is written */
 	bool self_contained;  /* everything whole */
+	bool keep_open;       /* flushed, but not sealed at the end: the target
+				 goes on with another account */
 	int retries;          /* without progress in between; 0: 6;
 				  negative: none */
 	long retry_wait_ms;   /* the first wait, then doubled; 0: 1,000 */

@@ -7,6 +7,7 @@
 #include "base/log.h"
 #include "base/stop.h"
 #include "commands.h"
+#include "job.h"
 #include "ports.h"
 #include "progress.h"
 #include "screen.h"
@@ -20,69 +21,9 @@ struct copying {
 	struct meter meter;
 	struct haul_options haul;
 	struct haul_result result;
-	long retry_wait_ms; /* 0: the default */
+	long retry_wait_ms;
 	struct buf target_text, command;
 };
-
-static void
-set_filter(struct copying *c)
-{
-	const struct options *o = c->o;
-	c->haul.filter = (struct filter){
-		.include = o->include.items,
-		.include_count = o->include.n,
-		.exclude = o->exclude.items,
-		.exclude_count = o->exclude.n,
-		.since = o->since,
-		.before = o->before,
-		.max_size = o->max_size,
-	};
-}
-
-static bool
-read_retry_wait(struct copying *c, struct err *err)
-{
-	const char *text = c->o->retry_wait;
-	char *end;
-	if (text == NULL)
-		return true;
-	double seconds = strtod(text, &end);
-	if (end == text || *end != '\0' || !(seconds >= 0 && seconds <= 3600))
-		return err_set(err, ERR_RUN, ERR_USAGE,
-		    "--retry-wait: \"%s\" is not a number of seconds", text);
-	c->retry_wait_ms = seconds < 0.001 ? 1 : (long)(seconds * 1000);
-
-	return true;
-}
-
-static bool
-set_haul(struct copying *c, struct err *err)
-{
-	const struct options *o = c->o;
-	c->haul = (struct haul_options){
-		.index_path = c->to.index_path,
-		.run = c->to.run,
-		.target_account = c->to.account,
-		.account = c->from.account.data,
-		.connect = source_port_connect,
-		.connect_arg = &c->from,
-		.dry_run = o->dry_run,
-		.self_contained = o->self_contained,
-		.retries = o->retries == 0 ? -1 : (int)o->retries,
-	};
-	set_filter(c);
-	c->haul.retry_wait_ms = c->retry_wait_ms;
-	if (c->to.index == NULL)
-		return true;
-
-	/* A dry run only looks them up: 0 for what is not there yet. */
-	return index_account(c->to.index, "imap", c->haul.account,
-		   &c->haul.source_account, err) &&
-	       index_account(c->to.index, "archive", "archive",
-		   &c->haul.target_account, err) &&
-	       index_job(c->to.index, c->haul.source_account,
-		   c->haul.target_account, &c->haul.job, err);
-}
 
 /* In a dry run an archive that is there is asked, none is made. */
 static bool
@@ -109,7 +50,7 @@ open_both(struct copying *c, struct err *err)
 {
 	/* Both sides' words are checked before the first is asked anything. */
 	char *path;
-	if (!read_retry_wait(c, err) ||
+	if (!job_retry_wait(c->o, &c->retry_wait_ms, err) ||
 	    !archive_path(c->o->args[1], &path, err))
 		return false;
 	buf_fmt(&c->target_text, "archive:%s", path);
@@ -121,7 +62,10 @@ open_both(struct copying *c, struct err *err)
 	meter_set_phase(&c->meter, METER_CONNECTING);
 
 	return source_port_connect(&c->from, &c->source, err) &&
-	       open_target(c, err) && set_haul(c, err);
+	       open_target(c, err) &&
+	       job_options(&c->haul, c->o, &c->from, &c->to, err) &&
+	       (c->to.run == 0 || index_run_job_begin(c->to.index, c->to.run,
+				      c->haul.job, err));
 }
 
 static void
@@ -134,26 +78,6 @@ close_both(struct copying *c)
 	haul_result_free(&c->result);
 	buf_free(&c->target_text);
 	buf_free(&c->command);
-}
-
-static int
-exit_of_result(const struct copying *c, bool ok, const struct err *err)
-{
-	const struct haul_result *r = &c->result;
-	const uint64_t *by = r->counts.by;
-	if (r->interrupted)
-		return 128 + stop_signal();
-	if (!ok && r->parked)
-		return EXIT_PARKED;
-	if (!ok)
-		return exit_of(err);
-	if (r->mailboxes_failed > 0 || !r->balanced ||
-	    by[OUTCOME_QUARANTINED] + by[OUTCOME_UNREADABLE] +
-		    by[OUTCOME_UNKNOWN] >
-		0)
-		return EXIT_SOME_FAILED;
-
-	return EXIT_OK;
 }
 
 static enum index_run_state
@@ -210,6 +134,7 @@ run(struct copying *c)
 	int64_t started = clock_unix(), began = clock_mono_ms();
 	struct progress_screen *screen = progress_start(c->o, &c->meter);
 	bool opened = open_both(c, &err);
+	c->haul.retry_wait_ms = c->retry_wait_ms;
 	bool ok = opened && haul_run(&c->haul, c->to.index, &c->source,
 				&c->to.target, &c->meter, &c->result, &err);
 	progress_stop(&screen);
@@ -221,11 +146,13 @@ run(struct copying *c)
 			archive_port_end_run(&c->to, RUN_INCOMPLETE, &end);
 		return code;
 	}
-	int code = exit_of_result(c, ok, &err);
+	int code = job_exit_code(&c->result, ok, &err);
 	if (!ok)
 		screen_error(&err);
 	if (c->to.run != 0 &&
-	    !archive_port_end_run(&c->to, state_of(c, code), &end)) {
+	    (!index_run_job_end(c->to.index, c->to.run, c->haul.job,
+		 state_of(c, code), code, ok ? "" : err.text, &end) ||
+		!archive_port_end_run(&c->to, state_of(c, code), &end))) {
 		int worse = screen_error(&end);
 		code = code == EXIT_OK ? worse : code;
 	}

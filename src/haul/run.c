@@ -101,7 +101,7 @@ haul_run(const struct haul_options *o, struct index *index,
 	/* Even if the account failed: what is there is worth a sealed volume,
 	 * unless it is the target that failed. */
 	bool sealable = ok || err->scope == ERR_ACCOUNT;
-	if (sealable && !o->dry_run && !result->interrupted) {
+	if (sealable && !o->dry_run && !o->keep_open && !result->interrupted) {
 		struct err seal;
 		meter_set_phase(meter, METER_SEALING);
 		if (!haul_seal(

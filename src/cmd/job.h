@@ -1,0 +1,17 @@
+#ifndef CMD_JOB_H
+#define CMD_JOB_H
+
+#include "haul/haul.h"
+#include "ports.h"
+
+/* One account's haul, as copy and run see it. */
+
+/* --retry-wait; *ms 0: the default. */
+bool job_retry_wait(const struct options *, long *ms, struct err *);
+/* What the options and the two ports say; ids found or made in to's index. */
+bool job_options(struct haul_options *, const struct options *,
+    struct source_port *from, struct archive_port *to, struct err *);
+/* ok, err: of haul_run. */
+int job_exit_code(const struct haul_result *, bool ok, const struct err *);
+
+#endif

@@ -1,0 +1,14 @@
+#ifndef CMD_POOL_H
+#define CMD_POOL_H
+
+#include "ports.h"
+
+/* The volumes that the processes of a run have open (archive_word). */
+
+/* The index's word, from p->index, which must outlive its user. */
+struct archive_word pool_word(struct archive_port *p);
+/* Seal all but the last keep volumes that the index calls open; there are no
+ * other writers. Needs p->target. */
+bool pool_seal(struct archive_port *p, size_t keep, struct err *);
+
+#endif
