@@ -14,13 +14,11 @@
 #include "base/mem.h"
 #include "base/text.h"
 
-enum how { HOW_NONE, HOW_BAR, HOW_LINES, HOW_JSON };
-
 enum { BAR_MS = 200, LINES_MS = 5000, JSON_MS = 1000, RATE_WINDOW = 32 };
 
 struct progress_screen {
 	struct meter *meter;
-	enum how how;
+	enum progress_how how;
 	pthread_t thread;
 	pthread_mutex_t lock; /* guards stop and the condition */
 	pthread_cond_t woken;
@@ -34,9 +32,8 @@ struct progress_screen {
 	double octet_rate, message_rate; /* a second */
 };
 
-/* The bar's own line has to go before another line is printed. */
-static void
-clear_bar(void)
+void
+progress_clear_bar(void)
 {
 	static const char clear[] = "\r\033[K";
 	ssize_t n = write(STDERR_FILENO, clear, sizeof(clear) - 1);
@@ -215,36 +212,43 @@ cut(struct buf *b)
 	}
 }
 
-static void
-draw(struct progress_screen *s)
+void
+progress_put(enum progress_how how, struct buf *text)
 {
-	struct buf text = { 0 }, out = { 0 };
-	measure(s);
-	if (s->how == HOW_JSON)
-		json_line(&text, s);
-	else
-		line(&text, s);
-	if (text.len > 0) {
-		if (s->how == HOW_BAR) {
-			cut(&text);
-			buf_str(&out, "\r");
-		}
-		buf_add(&out, text.data, text.len);
-		buf_str(&out, s->how == HOW_BAR ? "\033[K" : "\n");
-		ssize_t n = write(STDERR_FILENO, out.data, out.len);
-		(void)n;
+	struct buf out = { 0 };
+	if (text->len == 0)
+		return;
+	if (how == PROGRESS_BAR) {
+		cut(text);
+		buf_str(&out, "\r");
 	}
-	buf_free(&text);
+	buf_add(&out, text->data, text->len);
+	buf_str(&out, how == PROGRESS_BAR ? "\033[K" : "\n");
+	ssize_t n = write(STDERR_FILENO, out.data, out.len);
+	(void)n;
 	buf_free(&out);
 }
 
-static long
-interval(enum how how)
+static void
+draw(struct progress_screen *s)
+{
+	struct buf text = { 0 };
+	measure(s);
+	if (s->how == PROGRESS_JSON)
+		json_line(&text, s);
+	else
+		line(&text, s);
+	progress_put(s->how, &text);
+	buf_free(&text);
+}
+
+long
+progress_interval(enum progress_how how)
 {
 	switch (how) {
-	case HOW_LINES:
+	case PROGRESS_LINES:
 		return LINES_MS;
-	case HOW_JSON:
+	case PROGRESS_JSON:
 		return JSON_MS;
 	default:
 		return BAR_MS;
@@ -255,7 +259,7 @@ static void *
 show(void *arg)
 {
 	struct progress_screen *s = arg;
-	long ms = interval(s->how);
+	long ms = progress_interval(s->how);
 	pthread_mutex_lock(&s->lock);
 	while (!s->stop) {
 		struct timespec until;
@@ -275,18 +279,18 @@ show(void *arg)
 	return NULL;
 }
 
-static enum how
-how_of(const struct options *o)
+enum progress_how
+progress_how(const struct options *o)
 {
 	const char *word = o->progress == NULL ? "auto" : o->progress;
 	if (strcmp(word, "lines") == 0)
-		return HOW_LINES;
+		return PROGRESS_LINES;
 	if (strcmp(word, "json") == 0)
-		return HOW_JSON;
+		return PROGRESS_JSON;
 	if (strcmp(word, "none") == 0 || o->quiet || !isatty(STDERR_FILENO))
-		return HOW_NONE;
+		return PROGRESS_NONE;
 
-	return HOW_BAR;
+	return PROGRESS_BAR;
 }
 
 struct progress_screen *
@@ -294,11 +298,11 @@ progress_start(const struct options *o, struct meter *meter)
 {
 	struct progress_screen *s = mem_new(sizeof(*s));
 	s->meter = meter;
-	s->how = how_of(o);
-	if (s->how == HOW_NONE)
+	s->how = progress_how(o);
+	if (s->how == PROGRESS_NONE)
 		return s;
-	if (s->how == HOW_BAR)
-		log_set_screen(clear_bar, NULL);
+	if (s->how == PROGRESS_BAR)
+		log_set_screen(progress_clear_bar, NULL);
 	pthread_mutex_init(&s->lock, NULL);
 	pthread_cond_init(&s->woken, NULL);
 	if (pthread_create(&s->thread, NULL, show, s) != 0)
@@ -313,7 +317,7 @@ progress_stop(struct progress_screen **screen)
 	struct progress_screen *s = *screen;
 	if (s == NULL)
 		return;
-	if (s->how != HOW_NONE) {
+	if (s->how != PROGRESS_NONE) {
 		pthread_mutex_lock(&s->lock);
 		s->stop = true;
 		pthread_cond_signal(&s->woken);
@@ -321,10 +325,10 @@ progress_stop(struct progress_screen **screen)
 		pthread_join(s->thread, NULL);
 		pthread_cond_destroy(&s->woken);
 		pthread_mutex_destroy(&s->lock);
-		if (s->how == HOW_JSON)
+		if (s->how == PROGRESS_JSON)
 			draw(s);
-		if (s->how == HOW_BAR)
-			clear_bar();
+		if (s->how == PROGRESS_BAR)
+			progress_clear_bar();
 		log_set_screen(NULL, NULL);
 	}
 	free(s);
