@@ -187,7 +187,7 @@ fits(const struct outline *o, const struct key *key)
 	case KEY_SIZE:
 		return text_parse_size(text, &size);
 	case KEY_SECONDS:
-		return is_seconds(text, key);
+		return is_plain(o) && is_seconds(text, key);
 	case KEY_DAY:
 		return input_is_day(text);
 	case KEY_NUMBER:
