@@ -9,6 +9,8 @@
 #include "base/buf.h"
 #include "base/text.h"
 #include "imap/codes.h"
+#include "imap/initial.h"
+#include "imap/setup.h"
 
 /*
  * Best first.  SCRAM shows the server nothing that it could use elsewhere and
@@ -18,11 +20,12 @@
  * and knows no authorization identity.
  */
 static const struct imap_mechanism mechanisms[] = {
-	{ "SCRAM-SHA-256", "AUTH=SCRAM-SHA-256", IMAP_EXCHANGE_SASL, false },
-	{ "SCRAM-SHA-1", "AUTH=SCRAM-SHA-1", IMAP_EXCHANGE_SASL, false },
-	{ "PLAIN", "AUTH=PLAIN", IMAP_EXCHANGE_SASL, true },
-	{ "CRAM-MD5", "AUTH=CRAM-MD5", IMAP_EXCHANGE_SASL, false },
-	{ "LOGIN", NULL, IMAP_EXCHANGE_LOGIN, true },
+	{ "SCRAM-SHA-256", "AUTH=SCRAM-SHA-256", IMAP_EXCHANGE_SASL, false,
+	    true },
+	{ "SCRAM-SHA-1", "AUTH=SCRAM-SHA-1", IMAP_EXCHANGE_SASL, false, true },
+	{ "PLAIN", "AUTH=PLAIN", IMAP_EXCHANGE_SASL, true, true },
+	{ "CRAM-MD5", "AUTH=CRAM-MD5", IMAP_EXCHANGE_SASL, false, false },
+	{ "LOGIN", NULL, IMAP_EXCHANGE_LOGIN, true, false },
 };
 
 static bool
@@ -171,7 +174,9 @@ authenticate(struct imap_session *s, const struct imap_mechanism *m,
 	if (!wire_unread(s->wire, greeting, sizeof(greeting) - 1, err))
 		return MAILIMAP_ERROR_STREAM;
 	wire_guard(s->wire, true);
-	mailstream *stream = mailstream_new(wire_low(s->wire), 4096);
+	bool initial = m->first && imap_session_can(s, "SASL-IR");
+	mailstream *stream = mailstream_new(
+	    initial ? imap_initial_low(s->wire) : wire_low(s->wire), 4096);
 	mailimap *imap = mailimap_new(0, NULL);
 	if (stream == NULL || imap == NULL)
 		abort(); /* out of memory */
@@ -196,28 +201,37 @@ authenticate(struct imap_session *s, const struct imap_mechanism *m,
 	return code;
 }
 
+/* Why it failed: the server's words if it had any, else the wire's. */
+static void
+sasl_failed(const struct imap_session *s, const struct imap_mechanism *m,
+    const struct imap_reply *r, int code, struct err *err)
+{
+	const struct err *lost = wire_last_error(s->wire);
+	if (r->kind == IMAP_STATUS && r->status == IMAP_BYE)
+		imap_codes_bye(err, r, s->where);
+	else if (r->kind == IMAP_TAGGED && r->status != IMAP_OK)
+		refused(s, m, r, err);
+	else if (code == MAILIMAP_ERROR_STREAM && lost != NULL)
+		*err = *lost;
+	else
+		imap_codes_etpan(err, code, m->name);
+}
+
 static bool
 sasl(struct imap_session *s, const struct imap_mechanism *m, struct err *err)
 {
 	struct heard heard = { 0 };
 	struct imap_frame last = { 0 };
 	struct imap_reply r;
+	size_t len;
 	int code = authenticate(s, m, &heard, err);
-	if (code != MAILIMAP_NO_ERROR) {
-		size_t len;
-		const char *line = last_line(&heard, &len);
-		buf_add(&last.text, line, len);
-		imap_reply_parse(&r, &last);
-		const struct err *lost = wire_last_error(s->wire);
-		if (r.kind == IMAP_STATUS && r.status == IMAP_BYE)
-			imap_codes_bye(err, &r, s->where);
-		else if (r.kind == IMAP_TAGGED && r.status != IMAP_OK)
-			refused(s, m, &r, err);
-		else if (code == MAILIMAP_ERROR_STREAM && lost != NULL)
-			*err = *lost;
-		else
-			imap_codes_etpan(err, code, m->name);
-	}
+	const char *line = last_line(&heard, &len);
+	buf_add(&last.text, line, len);
+	imap_reply_parse(&r, &last);
+	if (code != MAILIMAP_NO_ERROR)
+		sasl_failed(s, m, &r, code, err);
+	else if (r.kind == IMAP_TAGGED && imap_text_is(&r.code, "CAPABILITY"))
+		imap_setup_capabilities(s, r.args.data, r.args.len);
 	imap_frame_free(&last);
 	buf_wipe(&heard.text);
 

@@ -13,6 +13,7 @@ struct imap_mechanism {
 	const char *capability; /* NULL: unless LOGINDISABLED */
 	enum imap_exchange exchange;
 	bool clear; /* the password itself crosses the wire */
+	bool first; /* the client speaks first: SASL-IR is of use */
 };
 
 /*

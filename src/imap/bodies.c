@@ -19,6 +19,9 @@ imap_bodies_init(
 		    o->window_messages != 0 ? o->window_messages : 500,
 		.window_octets =
 		    o->window_octets != 0 ? o->window_octets : 8 << 20 };
+	uint32_t limit = imap_session_message_limit(s);
+	if (b->window_messages > limit)
+		b->window_messages = limit;
 	b->again_end = &b->again;
 	b->flying_end = &b->flying;
 	b->ready_end = &b->ready;
@@ -471,7 +474,7 @@ bool
 imap_bodies_done(struct imap_bodies *b, struct imap_group *g,
     const struct imap_reply *r, int64_t *pause, struct err *err)
 {
-	bool ok = r->status == IMAP_OK;
+	bool cut = imap_session_was_cut(b->s, r), ok = r->status == IMAP_OK;
 	(void)err;
 	land(b, g);
 	if (b->draining || g->waiting == 0) {
@@ -482,6 +485,8 @@ imap_bodies_done(struct imap_bodies *b, struct imap_group *g,
 		struct imap_group *rest = imap_group_unanswered(g);
 		rest->pauses = g->pauses + 1;
 		ask_again(b, rest);
+	} else if (cut && g->waiting > 1) {
+		halve(b, g);
 	} else if (g->stage == IMAP_STAGE_CHECK) {
 		checked(b, g, ok);
 	} else if (ok) {

@@ -79,12 +79,15 @@ imap_edges_find(struct imap_edges *e, struct imap_session *s, uint64_t lo,
 	/* 80 numbers of 10 digits and a comma are below IMAP_PASS_SET_MAX. */
 	enum { CHUNK = 80, FIRST = 8 };
 	uint64_t number = s->selected.exists;
+	uint32_t limit = imap_session_message_limit(s);
 	bool good = true, below = false;
 	for (size_t most = lo > 1 ? FIRST : CHUNK; good && !below && number > 0;
 	     most = CHUNK) {
 		uint64_t numbers[CHUNK];
 		uint32_t uids[CHUNK] = { 0 };
 		size_t n = 0;
+		if (most > limit)
+			most = limit;
 		for (; n < most && number > 0;
 		     number = number > step ? number - step : 0)
 			numbers[n++] = number;

@@ -5,6 +5,7 @@
 
 #include "mail/datetime.h"
 #include "mail/flags.h"
+#include "mail/header.h"
 
 typedef bool (*item_reader)(struct imap_fetch *, struct imap_tokens *);
 
@@ -201,6 +202,34 @@ read_body(struct imap_fetch *f, struct imap_tokens *t)
 	return true;
 }
 
+/*
+ * "BODY[HEADER.FIELDS (MESSAGE-ID)] {37}" and a header section of that field
+ * alone, or of none.
+ */
+static bool
+read_fields(struct imap_fetch *f, struct imap_tokens *t)
+{
+	struct header_fields fields = { 0 };
+	struct buf text = { 0 };
+	struct imap_token token;
+	if (!plain_value(t, &token))
+		return false;
+	buf_clear(&f->message_id);
+	f->has_message_id = false;
+	if (token.kind == IMAP_STRING && imap_token_text(&text, &token) &&
+	    text.len > 0)
+		header_scan(text.data, text.len, &fields);
+	const struct header_slice *id = &fields.message_id;
+	if (id->data != NULL && id->len > 0 && id->len <= IMAP_MESSAGE_ID_MAX &&
+	    memchr(id->data, 0, id->len) == NULL) {
+		buf_add(&f->message_id, id->data, id->len);
+		f->has_message_id = true;
+	}
+	buf_free(&text);
+
+	return true;
+}
+
 static const struct {
 	const char *name;
 	item_reader read;
@@ -220,6 +249,11 @@ reader_of(const struct imap_token *name)
 	for (size_t i = 0; i < sizeof(items) / sizeof(items[0]); i++)
 		if (imap_token_is(name, items[i].name))
 			return items[i].read;
+
+	static const char fields[] = "BODY[HEADER.FIELDS";
+	if (name->len >= sizeof(fields) - 1 &&
+	    strncasecmp(name->data, fields, sizeof(fields) - 1) == 0)
+		return read_fields;
 
 	/* "BODY[]<0>": an answer to a partial fetch nobody asked for. */
 	return name->len > 6 && name->data[6] == '<' &&
@@ -248,11 +282,14 @@ static void
 start(struct imap_fetch *f)
 {
 	struct buf keywords = f->keywords, email_id = f->email_id;
+	struct buf message_id = f->message_id;
 	buf_clear(&keywords);
 	buf_clear(&email_id);
+	buf_clear(&message_id);
 	*f = (struct imap_fetch){ .idate = DATETIME_NONE,
 		.keywords = keywords,
-		.email_id = email_id };
+		.email_id = email_id,
+		.message_id = message_id };
 }
 
 static bool
@@ -292,4 +329,5 @@ imap_fetch_free(struct imap_fetch *f)
 {
 	buf_free(&f->keywords);
 	buf_free(&f->email_id);
+	buf_free(&f->message_id);
 }

@@ -8,7 +8,8 @@
 
 enum {
 	IMAP_KEYWORD_MAX = 1024, /* octets; longer ones are dropped and named */
-	IMAP_KEYWORDS_MAX = 4096 /* a message */
+	IMAP_KEYWORDS_MAX = 4096,  /* a message */
+	IMAP_MESSAGE_ID_MAX = 2000 /* octets; longer ones are none */
 };
 
 enum imap_body_kind {
@@ -26,7 +27,7 @@ struct imap_fetch {
 	int64_t idate; /* DATETIME_NONE: not told, NIL or no date */
 	int16_t zone;
 	uint8_t flags;
-	bool has_flags, has_size, has_date, has_email_id;
+	bool has_flags, has_size, has_date, has_email_id, has_message_id;
 	unsigned bodies;               /* how many BODY[] the line has */
 	enum imap_body_kind body_kind; /* of the first */
 	struct imap_token body;        /* STRING */
@@ -34,6 +35,7 @@ struct imap_fetch {
 	uint32_t keyword_count;
 	uint32_t keywords_dropped; /* too long, too many or no atoms */
 	struct buf email_id;
+	struct buf message_id; /* the field's body as it stands, no NUL */
 };
 
 /*

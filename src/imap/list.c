@@ -1,99 +1,17 @@
 #include "imap/list.h"
 
-#include <stdlib.h>
 #include <string.h>
 #include <strings.h>
 
 #include "base/log.h"
-#include "base/mem.h"
 #include "imap/codes.h"
-#include "imap/mailbox.h"
+#include "imap/names.h"
 #include "mail/name.h"
-
-/* RFC 2342: "personal", "other users'" and "shared", in this order. */
-enum space { PERSONAL, OTHER, SHARED, SPACES };
-
-struct prefix {
-	enum space space;
-	char *name;
-};
-
-struct found {
-	char *name;
-	size_t len;
-	char separator;
-	uint32_t attributes;
-	bool listed;                 /* LIST said it; else only LSUB did */
-	struct source_opened status; /* of LIST-STATUS; zeros: not told */
-};
 
 struct listing {
 	struct imap_session *s;
-	struct prefix *prefixes;
-	size_t prefix_count;
-	struct found *found;
-	size_t count, cap;
-	size_t *slots; /* hash of names: index into found + 1; 0: free */
-	size_t slot_count;
-	bool subscribed; /* reading LSUB */
-	uint64_t unlisted;
+	struct imap_listing *l;
 };
-
-/* --- names, each once -------------------------------------------------- */
-
-static bool
-is_inbox(const char *name, size_t len)
-{
-	return len == 5 && strncasecmp(name, "INBOX", 5) == 0;
-}
-
-static size_t *
-slot_of(struct listing *l, const char *name, size_t len)
-{
-	uint64_t hash = 14695981039346656037U; /* FNV-1a */
-	for (size_t i = 0; i < len; i++)
-		hash = (hash ^ (unsigned char)name[i]) * 1099511628211U;
-	size_t i = hash & (l->slot_count - 1);
-	while (l->slots[i] != 0) {
-		const struct found *f = &l->found[l->slots[i] - 1];
-		if (f->len == len && memcmp(f->name, name, len) == 0)
-			break;
-		i = (i + 1) & (l->slot_count - 1);
-	}
-
-	return &l->slots[i];
-}
-
-static void
-grow(struct listing *l)
-{
-	if (l->count < l->cap)
-		return;
-	l->cap = l->cap == 0 ? 64 : l->cap * 2;
-	l->found = mem_grow(l->found, l->cap, sizeof(*l->found));
-	free(l->slots);
-	l->slot_count = l->cap * 2;
-	l->slots = mem_array(l->slot_count, sizeof(*l->slots));
-	for (size_t i = 0; i < l->count; i++)
-		*slot_of(l, l->found[i].name, l->found[i].len) = i + 1;
-}
-
-static struct found *
-find_or_add(struct listing *l, const char *name, size_t len)
-{
-	/* INBOX is the one name without case (RFC 9051 5.1). */
-	if (is_inbox(name, len))
-		name = "INBOX";
-	grow(l);
-	size_t *slot = slot_of(l, name, len);
-	if (*slot == 0) {
-		l->found[l->count] =
-		    (struct found){ .len = len, .name = mem_strn(name, len) };
-		*slot = ++l->count;
-	}
-
-	return &l->found[*slot - 1];
-}
 
 /* --- LIST and LSUB lines ----------------------------------------------- */
 
@@ -134,27 +52,27 @@ read_separator(struct imap_tokens *t, char *separator)
 }
 
 static void
-unusable(struct listing *l, const struct imap_reply *r, const char *why)
+unusable(struct listing *c, const struct imap_reply *r, const char *why)
 {
-	l->unlisted++;
-	log_add(LOG_WARN, "%s: a mailbox is left out, %s: %.*s", l->s->where,
+	c->l->unlisted++;
+	log_add(LOG_WARN, "%s: a mailbox is left out, %s: %.*s", c->s->where,
 	    why, (int)(r->words.len < 200 ? r->words.len : 200), r->words.data);
 }
 
 static void
-add_mailbox(struct listing *l, const struct imap_reply *r, const char *name,
+add_mailbox(struct listing *c, const struct imap_reply *r, const char *name,
     size_t len, char separator, uint32_t attributes)
 {
 	/* "LIST" of a bare namespace root: a name that is empty. */
 	if (len == 0 && (attributes & MAILBOX_NOSELECT) != 0)
 		return;
 	if (!name_is_safe(name, len)) {
-		if (!l->subscribed)
-			unusable(l, r, "its name holds control characters");
+		if (!c->l->subscribed)
+			unusable(c, r, "its name holds control characters");
 		return;
 	}
-	struct found *f = find_or_add(l, name, len);
-	if (l->subscribed) {
+	struct imap_found *f = imap_listing_add(c->l, name, len);
+	if (c->l->subscribed) {
 		f->attributes |= MAILBOX_SUBSCRIBED;
 		return;
 	}
@@ -165,18 +83,17 @@ add_mailbox(struct listing *l, const struct imap_reply *r, const char *name,
 
 /* RFC 5819: STATUS lines stand among those of LIST. */
 static void
-take_list_status(struct listing *l, const struct imap_reply *r)
+take_list_status(struct listing *c, const struct imap_reply *r)
 {
-	struct imap_tokens t = r->rest;
+	struct imap_box_status status;
 	struct buf name = { 0 };
-	struct imap_token token = imap_token_next(&t);
-	bool good = imap_token_text(&name, &token) && name.len > 0 &&
-		    name_is_safe(name.data, name.len) &&
-		    imap_token_next(&t).kind == IMAP_OPEN;
-	if (good && l->count < IMAP_MAILBOXES_MAX) {
-		uint64_t size;
-		struct found *f = find_or_add(l, name.data, name.len);
-		imap_read_status(&t, &f->status, &size);
+	if (imap_status_read(c->s, r, &name, &status) &&
+	    c->l->count < IMAP_MAILBOXES_MAX) {
+		struct imap_found *f =
+		    c->l->again ? imap_listing_find(c->l, name.data, name.len)
+				: imap_listing_add(c->l, name.data, name.len);
+		if (f != NULL)
+			imap_listing_set_status(f, &status);
 	}
 	buf_free(&name);
 }
@@ -184,31 +101,30 @@ take_list_status(struct listing *l, const struct imap_reply *r)
 static bool
 take_mailbox(void *arg, const struct imap_reply *r, struct err *err)
 {
-	struct listing *l = arg;
+	struct listing *c = arg;
 	struct imap_tokens t = r->rest;
 	struct buf name = { 0 };
 	uint32_t attributes = 0;
 	char separator;
-	if (r->kind == IMAP_DATA && imap_text_is(&r->name, "STATUS"))
-		take_list_status(l, r);
-	if (r->kind != IMAP_DATA ||
-	    !imap_text_is(&r->name, l->subscribed ? "LSUB" : "LIST"))
+	take_list_status(c, r);
+	if (c->l->again || r->kind != IMAP_DATA ||
+	    !imap_text_is(&r->name, c->l->subscribed ? "LSUB" : "LIST"))
 		return true;
-	if (l->count >= IMAP_MAILBOXES_MAX)
+	if (c->l->count >= IMAP_MAILBOXES_MAX)
 		return err_set(err, ERR_ACCOUNT, ERR_PROTOCOL,
-		    "the %s lists more than %d mailboxes", l->s->where,
+		    "the %s lists more than %d mailboxes", c->s->where,
 		    IMAP_MAILBOXES_MAX);
 	bool good =
 	    read_attributes(&t, &attributes) && read_separator(&t, &separator);
 	if (good) {
 		struct imap_token token = imap_token_next(&t);
-		good = imap_token_text(&name, &token);
+		good = imap_name_read(c->s, &token, &name);
 	}
 	if (good)
-		add_mailbox(l, r, name.data != NULL ? name.data : "", name.len,
+		add_mailbox(c, r, name.data != NULL ? name.data : "", name.len,
 		    separator, attributes);
-	else if (!l->subscribed)
-		unusable(l, r, "its line cannot be read");
+	else if (!c->l->subscribed)
+		unusable(c, r, "its line cannot be read");
 	buf_free(&name);
 
 	return true;
@@ -217,68 +133,29 @@ take_mailbox(void *arg, const struct imap_reply *r, struct err *err)
 /* --- namespaces (RFC 2342) --------------------------------------------- */
 
 static bool
-read_space(struct listing *l, enum space space, struct imap_tokens *t)
+is_wanted(const struct imap_session *s, enum imap_space space)
 {
-	struct imap_token token = imap_token_next(t);
-	if (token.kind != IMAP_OPEN)
-		return imap_token_nil(&token);
-	for (token = imap_token_next(t); token.kind == IMAP_OPEN;
-	     token = imap_token_next(t)) {
-		struct buf name = { 0 };
-		token = imap_token_next(t);
-		if (imap_token_text(&name, &token) && name.len > 0 &&
-		    name_is_safe(name.data, name.len)) {
-			l->prefixes = mem_grow(l->prefixes, l->prefix_count + 1,
-			    sizeof(*l->prefixes));
-			l->prefixes[l->prefix_count++] = (struct prefix){ space,
-				mem_strn(name.data, name.len) };
-		}
-		buf_free(&name);
-		if (l->prefix_count > 1000 || !imap_token_skip_list(t))
-			return false;
-	}
+	const struct imap_options *o = s->options;
 
-	return token.kind == IMAP_CLOSE;
-}
-
-static bool
-take_namespace(void *arg, const struct imap_reply *r, struct err *err)
-{
-	struct listing *l = arg;
-	struct imap_tokens t = r->rest;
-	(void)err;
-	if (r->kind == IMAP_DATA && imap_text_is(&r->name, "NAMESPACE"))
-		for (int i = 0; i < SPACES; i++)
-			if (!read_space(l, (enum space)i, &t))
-				break;
-
-	return true;
-}
-
-static bool
-is_wanted(const struct listing *l, enum space space)
-{
-	const struct imap_options *o = l->s->options;
-
-	return space == PERSONAL ||
-	       (space == OTHER ? o->namespace_other : o->namespace_shared);
+	return space == IMAP_PERSONAL ||
+	       (space == IMAP_OTHER ? o->namespace_other : o->namespace_shared);
 }
 
 /* The space that a name stands in: the longest prefix decides; "user" alone
  * is the root of "user.". */
-static enum space
-space_of(const struct listing *l, const struct found *f)
+static enum imap_space
+space_of(const struct imap_session *s, const struct imap_found *f)
 {
-	enum space space = PERSONAL;
+	enum imap_space space = IMAP_PERSONAL;
 	size_t longest = 0;
-	for (size_t i = 0; i < l->prefix_count; i++) {
-		const char *prefix = l->prefixes[i].name;
+	for (size_t i = 0; i < s->prefix_count; i++) {
+		const char *prefix = s->prefixes[i].name;
 		size_t n = strlen(prefix);
 		bool root =
 		    n > 1 && f->len == n - 1 && prefix[n - 1] == f->separator;
 		if (n > longest && (f->len >= n || root) &&
 		    memcmp(f->name, prefix, root ? n - 1 : n) == 0) {
-			space = l->prefixes[i].space;
+			space = s->prefixes[i].space;
 			longest = n;
 		}
 	}
@@ -290,63 +167,66 @@ space_of(const struct listing *l, const struct found *f)
 
 /* RFC 5258 RETURN, RFC 6154, RFC 5819: one command tells all. */
 static void
-add_return(struct listing *l, struct buf *command)
+add_return(struct listing *c, struct buf *command)
 {
 	buf_str(command, " RETURN (SUBSCRIBED");
-	if (imap_session_can(l->s, "SPECIAL-USE"))
+	if (imap_session_can(c->s, "SPECIAL-USE"))
 		buf_str(command, " SPECIAL-USE");
-	if (imap_session_can(l->s, "LIST-STATUS"))
-		buf_str(command, " STATUS (MESSAGES UIDNEXT UIDVALIDITY)");
+	if (imap_session_can(c->s, "LIST-STATUS")) {
+		buf_str(command, " STATUS ");
+		imap_status_items(c->s, false, command);
+	}
 	buf_char(command, ')');
 }
 
 static bool
-list_pattern(struct listing *l, const char *prefix, struct err *err)
+list_pattern(struct listing *c, const char *prefix, struct err *err)
 {
-	bool extended = imap_session_can(l->s, "LIST-EXTENDED");
-	struct buf pattern = { 0 }, command = { 0 };
+	bool extended = imap_session_can(c->s, "LIST-EXTENDED");
+	struct buf command = { 0 };
 	struct imap_reply done;
-	buf_fmt(&pattern, "%s*", prefix);
 	bool good = true;
 	for (int lsub = 0; good && lsub <= (extended ? 0 : 1); lsub++) {
-		l->subscribed = lsub != 0;
+		c->l->subscribed = lsub != 0;
 		buf_clear(&command);
 		buf_str(&command, lsub ? "LSUB \"\" " : "LIST \"\" ");
-		imap_add_quoted(&command, pattern.data, pattern.len);
+		imap_name_add(c->s, &command, prefix, "*");
 		if (extended)
-			add_return(l, &command);
+			add_return(c, &command);
 		good = imap_session_command(
-		    l->s, &command, take_mailbox, l, &done, err);
+		    c->s, &command, take_mailbox, c, &done, err);
 		/* Subscriptions are a courtesy, the list is not. */
 		if (good && done.status != IMAP_OK && !lsub)
 			good =
 			    imap_codes_refused(err, ERR_ACCOUNT, &done, "LIST");
 	}
-	buf_free(&pattern);
 	buf_free(&command);
 
 	return good;
 }
 
+/* The first pattern is sent before it is known what the server has enabled:
+ * it is the same in every form. */
 static bool
-ask(struct listing *l, struct err *err)
+list_all(struct listing *c, struct err *err)
 {
-	struct imap_reply done;
-	if (imap_session_can(l->s, "NAMESPACE") &&
-	    !imap_session_ask(l->s, "NAMESPACE", take_namespace, l, &done, err))
+	if (!list_pattern(c, "", err))
 		return false;
-	if (!list_pattern(l, "", err))
-		return false;
-	for (size_t i = 0; i < l->prefix_count; i++)
-		if (is_wanted(l, l->prefixes[i].space) &&
-		    !list_pattern(l, l->prefixes[i].name, err))
+	for (size_t i = 0; i < c->s->prefix_count; i++)
+		if (is_wanted(c->s, c->s->prefixes[i].space) &&
+		    !list_pattern(c, c->s->prefixes[i].name, err))
 			return false;
-	struct found *inbox = find_or_add(l, "INBOX", 5);
+
+	return true;
+}
+
+static void
+add_inbox(struct imap_listing *l)
+{
+	struct imap_found *inbox = imap_listing_add(l, "INBOX", 5);
 	if (!inbox->listed && l->count > 1)
 		inbox->separator = l->found[0].separator;
 	inbox->listed = true;
-
-	return true;
 }
 
 static bool
@@ -360,62 +240,88 @@ is_chosen(const struct imap_options *o, const char *display)
 	       strcasecmp(display, "INBOX") == 0;
 }
 
+static void
+describe(
+    const struct imap_found *f, const char *display, struct source_mailbox *m)
+{
+	*m = (struct source_mailbox){ .name = f->name,
+		.display = display,
+		.separator = f->separator,
+		.attributes = f->attributes,
+		.subscribed = (f->attributes & MAILBOX_SUBSCRIBED) != 0,
+		.mailbox_id = f->status.mailbox_id,
+		.messages = f->status.messages,
+		.uidnext = f->status.uidnext,
+		.uidvalidity = f->status.uidvalidity,
+		.modseq = f->status.modseq };
+}
+
 static bool
-tell(struct listing *l,
-    bool (*each)(void *, const struct source_mailbox *, struct err *),
-    void *arg, struct err *err)
+no_such(const struct imap_session *s, struct err *err)
+{
+	err_set(err, ERR_ACCOUNT, ERR_USAGE, "the %s has no mailbox \"%s\"",
+	    s->where, s->options->only_mailbox);
+
+	return err_hint(
+	    err, "mailhaul check, without a mailbox in the URL, lists them.");
+}
+
+static bool
+tell(struct listing *c, imap_each_mailbox each, void *arg, struct err *err)
 {
 	struct buf display = { 0 };
+	struct source_mailbox m;
 	bool good = true;
 	size_t told = 0;
-	for (size_t i = 0; good && i < l->count; i++) {
-		const struct found *f = &l->found[i];
-		if (!f->listed || !is_wanted(l, space_of(l, f)))
+	for (size_t i = 0; good && i < c->l->count; i++) {
+		struct imap_found *f = &c->l->found[i];
+		if (!f->listed || !is_wanted(c->s, space_of(c->s, f)) ||
+		    (c->l->again && !(f->told && f->has_status)))
 			continue;
 		buf_clear(&display);
 		name_display(&display, f->name, f->len, f->separator);
-		if (!is_chosen(l->s->options, display.data))
+		if (!is_chosen(c->s->options, display.data))
 			continue;
 		told++;
-		good = each(arg,
-		    &(struct source_mailbox){ .name = f->name,
-			.display = display.data,
-			.separator = f->separator,
-			.attributes = f->attributes,
-			.subscribed = (f->attributes & MAILBOX_SUBSCRIBED) != 0,
-			.messages = f->status.messages,
-			.uidnext = f->status.uidnext,
-			.uidvalidity = f->status.uidvalidity },
-		    err);
+		f->told = true;
+		describe(f, display.data, &m);
+		good = each(arg, &m, err);
 	}
 	buf_free(&display);
-	if (good && told == 0 && l->s->options->only_mailbox != NULL) {
-		err_set(err, ERR_ACCOUNT, ERR_USAGE,
-		    "the %s has no mailbox \"%s\"", l->s->where,
-		    l->s->options->only_mailbox);
-		return err_hint(err,
-		    "mailhaul check, without a mailbox in the URL, lists "
-		    "them.");
-	}
+	if (good && told == 0 && !c->l->again &&
+	    c->s->options->only_mailbox != NULL)
+		return no_such(c->s, err);
 
 	return good;
 }
 
 bool
-imap_list(struct imap_session *s, uint64_t *unlisted,
-    bool (*each)(void *, const struct source_mailbox *, struct err *),
-    void *arg, struct err *err)
+imap_list(struct imap_session *s, struct imap_listing *l,
+    imap_each_mailbox each, void *arg, struct err *err)
 {
-	struct listing l = { .s = s };
-	bool good = ask(&l, err) && tell(&l, each, arg, err);
-	*unlisted = l.unlisted;
-	for (size_t i = 0; i < l.count; i++)
-		free(l.found[i].name);
-	for (size_t i = 0; i < l.prefix_count; i++)
-		free(l.prefixes[i].name);
-	free(l.found);
-	free(l.slots);
-	free(l.prefixes);
+	struct listing c = { .s = s, .l = l };
+	imap_listing_free(l);
+	if (!list_all(&c, err))
+		return false;
+	add_inbox(l);
+
+	return tell(&c, each, arg, err);
+}
+
+bool
+imap_list_statuses(struct imap_session *s, struct imap_listing *l,
+    imap_each_mailbox each, void *arg, struct err *err)
+{
+	struct listing c = { .s = s, .l = l };
+	imap_listing_forget_statuses(l);
+	l->again = true;
+	bool good = imap_session_settle(s, err) &&
+		    (imap_session_can(s, "LIST-STATUS") &&
+				imap_session_can(s, "LIST-EXTENDED")
+			    ? list_all(&c, err)
+			    : imap_status_of_all(s, l, err)) &&
+		    tell(&c, each, arg, err);
+	l->again = false;
 
 	return good;
 }

@@ -1,17 +1,20 @@
 #ifndef IMAP_LIST_H
 #define IMAP_LIST_H
 
-#include "imap/session.h"
-#include "mail/source.h"
+#include "imap/listing.h"
 
-enum { IMAP_MAILBOXES_MAX = 1 << 20 }; /* an account */
+typedef bool (*imap_each_mailbox)(
+    void *arg, const struct source_mailbox *, struct err *);
 
 /*
  * Every mailbox of the wanted namespaces, INBOX among them, each once.
- * *unlisted: names that cannot be used (control characters), logged.
+ * listing->unlisted: names that cannot be used (control characters), logged.
  */
-bool imap_list(struct imap_session *, uint64_t *unlisted,
-    bool (*each)(void *arg, const struct source_mailbox *, struct err *),
-    void *arg, struct err *);
+bool imap_list(struct imap_session *, struct imap_listing *,
+    imap_each_mailbox each, void *arg, struct err *);
+/* The statuses of those that were told, as far as the server answers: by one
+ * LIST (RFC 5819), else by a STATUS each. */
+bool imap_list_statuses(struct imap_session *, struct imap_listing *,
+    imap_each_mailbox each, void *arg, struct err *);
 
 #endif

@@ -30,8 +30,8 @@ ask_edges(struct imap_pass *p, struct err *err)
 {
 	struct imap_edges edges = { 0 };
 	uint64_t step = p->messages / EDGES_MAX;
-	if (step < IMAP_PASS_STEP)
-		step = IMAP_PASS_STEP;
+	if (step < p->step || p->step < IMAP_PASS_STEP)
+		step = p->step;
 	if (!imap_edges_find(&edges, p->s, p->next, step, err))
 		return false;
 	p->edges = edges.uids;
@@ -56,24 +56,28 @@ ask_edges(struct imap_pass *p, struct err *err)
 }
 
 void
-imap_pass_start(struct imap_pass *p, struct imap_session *s, uint64_t lo)
+imap_pass_start(struct imap_pass *p, struct imap_session *s,
+    const struct source_opened *o, uint64_t lo, uint64_t from)
 {
-	const struct imap_selected *m = &s->selected;
+	uint32_t limit = imap_session_message_limit(s);
 	imap_pass_reset(p);
 	p->s = s;
 	p->whole = lo <= 1;
 	p->next = lo == 0 ? 1 : lo;
-	p->messages = m->exists;
-	p->uidvalidity = m->uidvalidity;
-	p->modseq = m->modseq;
-	p->uidnext = m->uidnext;
-	p->width = IMAP_PASS_STEP;
+	p->from = from;
+	p->messages = o->messages;
+	p->uidvalidity = o->uidvalidity;
+	p->modseq = o->modseq;
+	p->uidnext = o->uidnext;
+	p->step = limit < IMAP_PASS_STEP ? limit : IMAP_PASS_STEP;
+	p->width = p->step;
+	p->width_max =
+	    limit < IMAP_PASS_WIDTH_MAX ? limit : IMAP_PASS_WIDTH_MAX;
 	p->last = p->uidnext != 0 ? p->uidnext - 1 : UINT32_MAX;
 	p->highest = p->next - 1;
 	if (p->messages == 0)
 		p->last = 0;
-	p->probed =
-	    p->messages <= IMAP_PASS_STEP || p->last < p->next + IMAP_PASS_STEP;
+	p->probed = p->messages <= p->step || p->last < p->next + p->step;
 }
 
 bool
@@ -116,7 +120,8 @@ imap_pass_recall(struct imap_pass *p, const uint64_t *okeys, size_t n)
 	p->whole = false;
 	p->probed = true;
 	p->blind = true;
-	p->width = IMAP_PASS_RECALL;
+	p->width =
+	    p->width_max < IMAP_PASS_RECALL ? p->width_max : IMAP_PASS_RECALL;
 }
 
 static bool
@@ -133,6 +138,8 @@ next_range(struct imap_pass *p, struct imap_range *r)
 		p->edge_at++;
 	if (p->edge_at < p->edge_count && p->edges[p->edge_at] < hi)
 		hi = p->edges[p->edge_at];
+	if (p->wanted == NULL && p->next < p->from && hi >= p->from)
+		hi = p->from - 1;
 	if (p->blind && hi - p->next >= p->width)
 		hi = p->next + p->width - 1;
 	*r = (struct imap_range){ (uint32_t)p->next, (uint32_t)hi };
@@ -156,6 +163,28 @@ add_set(const struct imap_pass *p, const struct imap_range *r, struct buf *line)
 		buf_fmt(line, "%u:%u", r->lo, r->hi);
 }
 
+static bool
+is_old(const struct imap_pass *p, uint64_t uid)
+{
+	return p->wanted == NULL && uid < p->from;
+}
+
+static void
+add_items(
+    const struct imap_pass *p, const struct imap_range *r, struct buf *line)
+{
+	if (is_old(p, r->lo)) {
+		buf_str(line, p->alive ? " (UID)" : " (UID FLAGS)");
+		return;
+	}
+	buf_str(line, " (UID FLAGS INTERNALDATE RFC822.SIZE");
+	if (imap_session_can(p->s, "OBJECTID"))
+		buf_str(line, " EMAILID");
+	if (p->message_ids)
+		buf_str(line, " BODY.PEEK[HEADER.FIELDS (MESSAGE-ID)]");
+	buf_char(line, ')');
+}
+
 bool
 imap_pass_ask(struct imap_pass *p, struct err *err)
 {
@@ -165,10 +194,7 @@ imap_pass_ask(struct imap_pass *p, struct err *err)
 	struct buf line = { 0 };
 	buf_str(&line, "UID FETCH ");
 	add_set(p, &r, &line);
-	buf_str(&line, " (UID FLAGS INTERNALDATE RFC822.SIZE");
-	if (imap_session_can(p->s, "OBJECTID"))
-		buf_str(&line, " EMAILID");
-	buf_char(&line, ')');
+	add_items(p, &r, &line);
 	p->flying = imap_window_new(r.lo, r.hi);
 	p->flying->tag = imap_session_send(p->s, line.data, line.len, err);
 	buf_free(&line);
@@ -209,6 +235,9 @@ imap_pass_take(struct imap_pass *p, const struct imap_fetch *f, const char *bad,
 	}
 	if (!is_asked(p, w, f->uid))
 		return true;
+	/* No flags is not "none set": a mod-sequence that nobody asked for. */
+	if (is_old(p, f->uid) && !p->alive && bad == NULL && !f->has_flags)
+		return true;
 	if (imap_window_add(w, f, bad))
 		return true;
 	err_set(err, ERR_ACCOUNT, ERR_PROTOCOL,
@@ -223,10 +252,12 @@ adapt_width(struct imap_pass *p, size_t got)
 {
 	if (!p->blind || p->wanted != NULL)
 		return;
-	if (got < IMAP_PASS_STEP / 4 && p->width < IMAP_PASS_WIDTH_MAX)
+	if (got < p->step / 4 && p->width < p->width_max)
 		p->width *= 2;
-	else if (got > 2 * IMAP_PASS_STEP && p->width > 1)
+	else if (got > 2 * (size_t)p->step && p->width > 1)
 		p->width /= 2;
+	if (p->width > p->width_max)
+		p->width = p->width_max;
 }
 
 static void
@@ -268,8 +299,10 @@ imap_pass_done(struct imap_pass *p, const struct imap_reply *r, int64_t *pause,
     struct err *err)
 {
 	struct imap_window *w = p->flying;
-	bool good = true;
-	if (r->status == IMAP_OK) {
+	bool good = true, cut = imap_session_was_cut(p->s, r);
+	if (cut && w->lo < w->hi) {
+		halve(p, w);
+	} else if (r->status == IMAP_OK) {
 		imap_window_finish(w);
 		adapt_width(p, w->count);
 		p->refusals = p->pauses = 0;
@@ -305,9 +338,12 @@ tell_item(struct imap_pass *p, struct imap_window *w, struct source_event *e)
 		return true;
 	}
 	p->seen++;
-	e->kind = SOURCE_SEEN;
+	e->kind = !is_old(p, item->uid) ? SOURCE_SEEN
+		  : p->alive            ? SOURCE_ALIVE
+					: SOURCE_CHANGED;
 	imap_window_placement(
 	    w, item, &e->placement, &p->keywords, &p->keywords_cap);
+	e->last = item->uid;
 
 	return true;
 }
@@ -399,10 +435,12 @@ void
 imap_pass_end(const struct imap_pass *p, struct source_event *e)
 {
 	uint64_t expunged = p->s->selected.expunged;
+	bool all = p->known + p->seen + expunged >= p->messages;
 	*e = (struct source_event){ .kind = SOURCE_END,
 		.expunged = expunged,
-		.complete = p->bad == 0 &&
-			    (!p->whole || p->seen + expunged >= p->messages),
+		.complete = p->bad == 0 && (!p->whole || all),
+		/* A list that is too short must not end what it left out. */
+		.swept = p->bad == 0 && p->whole && all,
 		.state = { .uidvalidity = p->uidvalidity,
 		    .uidnext = p->uidnext != 0 ? p->uidnext : p->highest + 1,
 		    .modseq = p->modseq,

@@ -1,6 +1,7 @@
 #ifndef IMAP_PASS_H
 #define IMAP_PASS_H
 
+#include "imap/ranges.h"
 #include "imap/session.h"
 #include "imap/window.h"
 
@@ -19,14 +20,15 @@ enum {
 	IMAP_PASS_REFUSALS = 256     /* of ranges, one after the other */
 };
 
-struct imap_range {
-	uint32_t lo, hi;
-};
-
 struct imap_pass {
 	struct imap_session *s; /* borrowed */
 	bool probed;            /* edges were asked, or need not be */
-	bool whole;             /* no delta: EXISTS is to be accounted for */
+	bool whole;             /* EXISTS is to be accounted for */
+	bool alive;             /* of old ones just say that they are there */
+	bool message_ids;
+	uint64_t from;  /* the first new UID: below it, flags are enough */
+	uint64_t known; /* messages that were told by other means */
+	uint32_t step, width_max; /* messages a range; UIDs where it's blind */
 	uint64_t messages, modseq, uidvalidity;
 	uint64_t uidnext;    /* 0: not told, or a lie */
 	uint64_t next, last; /* ranges still to be cut: [next, last] */
@@ -47,8 +49,9 @@ struct imap_pass {
 	size_t keywords_cap;
 };
 
-/* After EXAMINE; lo: lowest UID to be told. */
-void imap_pass_start(struct imap_pass *, struct imap_session *, uint64_t lo);
+/* After EXAMINE; lo: lowest UID to be told, from: the first that is new. */
+void imap_pass_start(struct imap_pass *, struct imap_session *,
+    const struct source_opened *, uint64_t lo, uint64_t from);
 /* Ask for the edges unless .probed; only while nothing is outstanding. */
 bool imap_pass_probe(struct imap_pass *, struct err *);
 /* Only these UIDs (sorted here). */

@@ -1,18 +1,17 @@
 #include "imap/session.h"
 
-#include <ctype.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/random.h>
-#include <time.h>
 
-#include "base/clock.h"
 #include "base/log.h"
 #include "base/mem.h"
 #include "base/text.h"
 #include "imap/auth.h"
 #include "imap/codes.h"
+#include "imap/ranges.h"
+#include "imap/setup.h"
 
 static bool
 wire_input_peek(
@@ -65,29 +64,19 @@ imap_add_quoted(struct buf *out, const char *data, size_t len)
 
 /* --- one response ------------------------------------------------------ */
 
-static uint64_t
-count_vanished(const struct imap_tokens *rest)
+/* RFC 7162 3.2.10: without (EARLIER) it is what EXPUNGE is.  A server that
+ * takes away more than there is takes away what there is (I31). */
+static void
+observe_vanished(struct imap_selected *m, struct imap_tokens t)
 {
-	struct imap_tokens t = *rest;
 	struct imap_token set = imap_token_next(&t);
-	if (set.kind == IMAP_OPEN) /* (EARLIER): known before */
-		return 0;
-	uint64_t count = 0, number = 0, low = 0;
-	for (size_t i = 0; i <= set.len; i++) {
-		char c = i < set.len ? set.data[i] : ',';
-		if (isdigit((unsigned char)c) && number <= UINT32_MAX) {
-			number = number * 10 + (uint64_t)(c - '0');
-		} else if (c == ':') {
-			low = number;
-			number = 0;
-		} else {
-			count += low != 0 && number >= low ? number - low + 1
-							   : number != 0;
-			low = number = 0;
-		}
-	}
-
-	return count;
+	if (set.kind != IMAP_ATOM)
+		return;
+	uint64_t n = imap_range_count(set.data, set.len, UINT32_MAX);
+	if (n > m->exists)
+		n = m->exists;
+	m->expunged += n;
+	m->exists -= n;
 }
 
 static void
@@ -108,6 +97,8 @@ observe_code(struct imap_selected *m, const struct imap_reply *r)
 			*(uint64_t *)((char *)m + numbers[i].offset) = value;
 	if (imap_text_is(&r->code, "UIDNOTSTICKY"))
 		m->uid_not_sticky = true;
+	if (imap_text_is(&r->code, "NOMODSEQ"))
+		m->modseq = 0;
 	if (imap_text_is(&r->code, "MAILBOXID") && r->args.len > 2 &&
 	    r->args.data[0] == '(' && r->args.data[r->args.len - 1] == ')')
 		text_escape_to(m->mailbox_id, sizeof(m->mailbox_id),
@@ -118,10 +109,18 @@ static void
 observe(struct imap_session *s, const struct imap_reply *r)
 {
 	struct imap_selected *m = &s->selected;
+	if (r->kind == IMAP_STATUS && imap_text_is(&r->code, "MESSAGELIMIT"))
+		m->cut = true;
+	if ((r->kind == IMAP_STATUS || r->kind == IMAP_TAGGED) &&
+	    r->status == IMAP_OK && imap_text_is(&r->code, "CAPABILITY"))
+		imap_setup_capabilities(s, r->args.data, r->args.len);
 	if (r->kind == IMAP_STATUS && r->status == IMAP_OK)
 		observe_code(m, r);
+	else if (r->kind == IMAP_DATA && imap_text_is(&r->name, "CAPABILITY"))
+		imap_setup_capabilities(
+		    s, r->rest.at, (size_t)(r->rest.end - r->rest.at));
 	else if (r->kind == IMAP_DATA && imap_text_is(&r->name, "VANISHED"))
-		m->expunged += count_vanished(&r->rest);
+		observe_vanished(m, r->rest);
 	else if (r->kind != IMAP_NUMBERED)
 		return;
 	else if (imap_text_is(&r->name, "EXISTS"))
@@ -173,7 +172,8 @@ unexpected(struct imap_session *s, const struct imap_reply *r, struct err *err)
 }
 
 bool
-imap_session_read(struct imap_session *s, struct imap_reply *r, struct err *err)
+imap_session_read_one(
+    struct imap_session *s, struct imap_reply *r, struct err *err)
 {
 	if (dead(s, err))
 		return false;
@@ -185,6 +185,17 @@ imap_session_read(struct imap_session *s, struct imap_reply *r, struct err *err)
 	if (r->kind == IMAP_TAGGED)
 		s->lines = 0;
 	observe(s, r);
+
+	return true;
+}
+
+bool
+imap_session_read(struct imap_session *s, struct imap_reply *r, struct err *err)
+{
+	do {
+		if (!imap_session_read_one(s, r, err))
+			return false;
+	} while (imap_setup_takes(s, r));
 
 	return true;
 }
@@ -272,96 +283,6 @@ imap_session_await_continue(struct imap_session *s, struct err *err)
 	}
 }
 
-/* --- capabilities and ID ----------------------------------------------- */
-
-static bool
-take_capabilities(void *arg, const struct imap_reply *r, struct err *err)
-{
-	struct imap_session *s = arg;
-	(void)err;
-	if (r->kind != IMAP_DATA || !imap_text_is(&r->name, "CAPABILITY"))
-		return true;
-	size_t len = (size_t)(r->rest.end - r->rest.at);
-	free(s->capabilities);
-	s->capabilities = mem_fmt(" %.*s ", (int)len, r->rest.at);
-	for (char *p = s->capabilities; *p != 0; p++)
-		*p = (char)toupper((unsigned char)*p);
-
-	return true;
-}
-
-bool
-imap_session_ask_capabilities(struct imap_session *s, struct err *err)
-{
-	struct imap_reply done;
-	free(s->capabilities);
-	s->capabilities = NULL;
-	if (!imap_session_ask(
-		s, "CAPABILITY", take_capabilities, s, &done, err))
-		return false;
-	if (done.status != IMAP_OK)
-		return imap_codes_refused(
-		    err, ERR_ACCOUNT, &done, "CAPABILITY");
-	if (s->capabilities == NULL)
-		s->capabilities = mem_str("");
-	text_escape_to(s->facts.capabilities, sizeof(s->facts.capabilities),
-	    s->capabilities + (*s->capabilities != 0),
-	    strlen(s->capabilities + (*s->capabilities != 0)));
-
-	return true;
-}
-
-bool
-imap_session_can(const struct imap_session *s, const char *capability)
-{
-	size_t n = strlen(capability);
-	const char *at = s->capabilities;
-	while (at != NULL && (at = strstr(at, capability)) != NULL) {
-		if (at > s->capabilities && at[-1] == ' ' &&
-		    (at[n] == ' ' || at[n] == 0))
-			return true;
-		at += n;
-	}
-
-	return false;
-}
-
-/* * ID ("name" "Dovecot" "version" NIL) (RFC 2971) */
-static bool
-take_id(void *arg, const struct imap_reply *r, struct err *err)
-{
-	struct imap_session *s = arg;
-	struct buf text = { 0 };
-	(void)err;
-	if (r->kind != IMAP_DATA || !imap_text_is(&r->name, "ID"))
-		return true;
-	struct imap_tokens t = r->rest;
-	struct imap_token token = imap_token_next(&t);
-	while (token.kind != IMAP_END && token.kind != IMAP_GARBAGE) {
-		token = imap_token_next(&t);
-		if (text.len > 0 &&
-		    (token.kind == IMAP_STRING || token.kind == IMAP_ATOM))
-			buf_char(&text, ' ');
-		imap_token_text(&text, &token);
-	}
-	text_escape_to(s->facts.server_id, sizeof(s->facts.server_id),
-	    text.data != NULL ? text.data : "", text.len);
-	buf_free(&text);
-
-	return true;
-}
-
-static bool
-ask_id(struct imap_session *s, struct err *err)
-{
-	struct imap_reply done;
-
-	/* Some servers (163, qq) refuse EXAMINE to clients without a name. */
-	return !imap_session_can(s, "ID") ||
-	       imap_session_ask(
-		   s, "ID (\"name\" \"mailhaul\")", take_id, s, &done, err);
-}
-
 /* --- beginning --------------------------------------------------------- */
 
 static bool
@@ -422,6 +343,8 @@ start_tls(struct imap_session *s, struct err *err)
 		    err, "Try imaps:// (port 993) if the server has it.");
 	}
 	s->selected = (struct imap_selected){ 0 };
+	free(s->capabilities);
+	s->capabilities = NULL;
 
 	return wire_start_tls(s->wire, err);
 }
@@ -438,6 +361,31 @@ choose_tags(struct imap_session *s)
 		s->tag_head[i] = (char)('A' + noise[i] % 26);
 }
 
+/* A greeting may tell capabilities (RFC 9051 7.1), but not all tell there how
+ * one can log in. */
+static bool
+knows_mechanisms(const struct imap_session *s)
+{
+	return s->capabilities != NULL &&
+	       strstr(s->capabilities, " AUTH=") != NULL;
+}
+
+static bool
+log_in(struct imap_session *s, struct err *err)
+{
+	if (!knows_mechanisms(s) && !imap_session_ask_capabilities(s, err))
+		return false;
+	/* Nothing of what was said before the login counts after it. */
+	s->told = false;
+	bool good = imap_auth_login(s, err);
+	if (good && !s->told) {
+		free(s->capabilities);
+		s->capabilities = NULL;
+	}
+
+	return good;
+}
+
 static bool
 begin(struct imap_session *s, struct err *err)
 {
@@ -447,18 +395,20 @@ begin(struct imap_session *s, struct err *err)
 	if (s->options->wire.tls == WIRE_TLS_STARTTLS && !start_tls(s, err))
 		return false;
 	s->facts.tls = wire_tls_info(s->wire);
-	if (!preauth) {
-		if (!imap_session_ask_capabilities(s, err) ||
-		    !imap_auth_login(s, err))
-			return false;
-	} else {
+	if (preauth)
 		snprintf(
 		    s->facts.mechanism, sizeof(s->facts.mechanism), "PREAUTH");
-	}
+	else if (!log_in(s, err))
+		return false;
 	s->phase = IMAP_READY;
 	s->frame.line_max = IMAP_LINE_MAX;
+	if (s->capabilities == NULL && !imap_session_ask_capabilities(s, err))
+		return false;
+	/* Nothing is in flight here and all is still to be said: the place
+	 * to change what lies under the lines (COMPRESS). */
+	imap_setup_warn(s);
 
-	return imap_session_ask_capabilities(s, err) && ask_id(s, err);
+	return imap_setup_send(s, err);
 }
 
 bool
@@ -490,32 +440,15 @@ imap_session_new(
 /* --- end --------------------------------------------------------------- */
 
 /*
- * Two seconds at most: a server that does not say good-bye is left.  Nothing
- * is parsed; the tag, or the end of the connection, is all that matters.
+ * Nobody waits for the answer: nothing hangs on it, as nothing was written,
+ * and the server reads the command before it sees the end of the connection.
  */
 static void
 log_out(struct imap_session *s)
 {
 	struct err err;
-	char tag[32];
-	const char *data;
-	size_t len, min = 1;
-	unsigned number = imap_session_send(s, "LOGOUT", 6, &err);
-	int n = snprintf(tag, sizeof(tag), "%s%u ", s->tag_head, number);
-	int64_t until = clock_mono_ms() + 2000;
-	while (
-	    number != 0 && min < WIRE_READ_AHEAD && clock_mono_ms() < until) {
-		if (!wire_ready(s->wire)) {
-			nanosleep(
-			    &(struct timespec){ .tv_nsec = 5000000 }, NULL);
-			continue;
-		}
-		if (!wire_peek(s->wire, 1, &data, &len, &err) ||
-		    memmem(data, len, tag, (size_t)n) != NULL)
-			return;
-		wire_take(s->wire, len);
-		min += len;
-	}
+	s->phase = IMAP_LEAVING;
+	imap_session_send(s, "LOGOUT", 6, &err);
 }
 
 void
@@ -527,7 +460,7 @@ imap_session_close(struct imap_session **session, bool polite)
 	if (polite && !s->dead && s->phase == IMAP_READY)
 		log_out(s);
 	imap_frame_free(&s->frame);
-	free(s->capabilities);
+	imap_setup_free(s);
 	wire_close(&s->wire);
 	free(s);
 	*session = NULL;

@@ -23,7 +23,16 @@ struct imap_selected {
 	uint64_t exists, expunged;
 	uint64_t uidvalidity, uidnext, modseq;
 	bool uid_not_sticky;
+	bool cut; /* MESSAGELIMIT (RFC 9738) on an untagged line */
 	char mailbox_id[256];
+};
+
+/* RFC 2342: "personal", "other users'" and "shared", in this order. */
+enum imap_space { IMAP_PERSONAL, IMAP_OTHER, IMAP_SHARED, IMAP_SPACES };
+
+struct imap_prefix {
+	enum imap_space space;
+	char *name;
 };
 
 /*
@@ -40,21 +49,37 @@ struct imap_session {
 			     mail's text can pass for a tagged reply */
 	unsigned tag_last;
 	char *capabilities; /* " IMAP4REV1 … ", upper-case; NULL: unknown */
+	bool told;          /* capabilities since the login began */
 	struct imap_facts facts;
+	/* What imap_setup_send asked for; true only once imap_session_settle
+	 * or the answer to a later command was read. */
+	bool condstore, qresync, utf8; /* ENABLEd */
+	struct imap_prefix *prefixes;  /* NAMESPACE */
+	size_t prefix_count;
+	unsigned setup_last; /* its last tag; 0: all answered */
+	bool selecting;      /* EXAMINE gave no UIDVALIDITY: warned of once */
 	struct imap_selected selected;
 	uint64_t lines; /* since a tagged reply was read */
 	bool dead;
 	struct err why; /* of dead */
 };
 
-/* Connect, greeting, TLS, login, CAPABILITY, ID. */
+/* Connect, greeting, TLS, login, CAPABILITY; ID, ENABLE and NAMESPACE are sent
+ * and answered when somebody reads. */
 bool imap_session_new(
     struct imap_session **, const struct imap_options *, struct err *);
-/* polite: LOGOUT and a short wait; only while nothing is outstanding. */
+/* polite: LOGOUT; only while nothing is outstanding. */
 void imap_session_close(struct imap_session **, bool polite);
 
 bool imap_session_can(const struct imap_session *, const char *capability);
 bool imap_session_ask_capabilities(struct imap_session *, struct err *);
+/* RFC 9738: messages that one command may name; UINT32_MAX: any. */
+uint32_t imap_session_message_limit(const struct imap_session *);
+/* Did the server stop half-way in what this reply ends (RFC 9738)? Asked once:
+ * a mark on an untagged line is then used up. */
+bool imap_session_was_cut(struct imap_session *, const struct imap_reply *);
+/* Read the answers to what was said after the login. */
+bool imap_session_settle(struct imap_session *, struct err *);
 
 /* Give the connection up; returns false with *err as it is. */
 bool imap_session_die(struct imap_session *, struct err *);
@@ -68,6 +93,9 @@ unsigned imap_session_send(
  * lines end the session.
  */
 bool imap_session_read(
+    struct imap_session *, struct imap_reply *, struct err *);
+/* The same, but answers to imap_setup_send are told too. */
+bool imap_session_read_one(
     struct imap_session *, struct imap_reply *, struct err *);
 /* The number in one of our tags; 0: not ours. */
 unsigned imap_session_tag(

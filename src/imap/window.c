@@ -36,6 +36,10 @@ copy_text(
 		item->email_id = w->arena.len + 1;
 		buf_add(&w->arena, f->email_id.data, f->email_id.len + 1);
 	}
+	if (f->has_message_id && w->arena.len < IMAP_ARENA_MAX) {
+		item->message_id = w->arena.len + 1;
+		buf_add(&w->arena, f->message_id.data, f->message_id.len + 1);
+	}
 	uint32_t dropped = f->keywords_dropped;
 	if (w->arena.len + f->keywords.len > IMAP_ARENA_MAX) {
 		dropped += f->keyword_count;
@@ -65,6 +69,7 @@ imap_window_add(
 	}
 	struct imap_item *item = &w->items[w->count++];
 	*item = (struct imap_item){ .uid = (uint32_t)f->uid,
+		.order = w->arrived++,
 		.flags = f->flags,
 		.full = f->has_date || f->has_size,
 		.zone = f->zone,
@@ -86,7 +91,8 @@ imap_window_add_nameless(struct imap_window *w, const char *line, size_t len)
 	    len < sizeof(w->nameless_line) ? len : sizeof(w->nameless_line));
 }
 
-/* By UID; of equal ones the one to keep first: good, full, early. */
+/* By UID; of equal ones the one to keep first: good, full, then the first of
+ * full ones, but the last of those that tell flags alone. */
 static int
 by_uid(const void *a, const void *b)
 {
@@ -97,8 +103,9 @@ by_uid(const void *a, const void *b)
 		return x->bad == NULL ? -1 : 1;
 	if (x->full != y->full)
 		return x->full ? -1 : 1;
+	int later = (x->order > y->order) - (x->order < y->order);
 
-	return (x->keywords > y->keywords) - (x->keywords < y->keywords);
+	return x->full ? later : -later;
 }
 
 void
@@ -142,5 +149,8 @@ imap_window_placement(const struct imap_window *w, const struct imap_item *item,
 		.email_id = item->email_id != 0
 				? w->arena.data + item->email_id - 1
 				: NULL,
+		.message_id = item->message_id != 0
+				  ? w->arena.data + item->message_id - 1
+				  : NULL,
 		.modseq = item->modseq };
 }

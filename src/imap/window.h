@@ -12,14 +12,15 @@ enum {
 struct imap_item {
 	uint32_t uid;
 	uint8_t flags;
-	bool full; /* date or size stood in the line: it answers us */
+	bool full;      /* date or size stood in the line: it answers us */
+	uint32_t order; /* of arrival */
 	int16_t zone;
 	int64_t idate;
 	uint64_t size, modseq;
 	uint32_t keyword_count;
-	size_t keywords; /* offset in the arena */
-	size_t email_id; /* offset + 1; 0: none */
-	const char *bad; /* constant; NULL: good */
+	size_t keywords;             /* offset in the arena */
+	size_t email_id, message_id; /* offset + 1; 0: none */
+	const char *bad;             /* constant; NULL: good */
 };
 
 /* The answers to one announcing command.  [lo, hi]: UIDs, or indexes of a
@@ -29,6 +30,7 @@ struct imap_window {
 	unsigned tag;
 	struct imap_item *items; /* in order and without repeats once done */
 	size_t count, cap, at;
+	uint32_t arrived;
 	uint32_t wanted_at; /* recall: next index to be told of */
 	struct buf arena;
 	uint64_t nameless; /* lines that no message can be told from */
@@ -44,7 +46,8 @@ bool imap_window_add(
     struct imap_window *, const struct imap_fetch *, const char *bad);
 void imap_window_add_nameless(
     struct imap_window *, const char *line, size_t len);
-/* Sort, drop repeats (of two lines for one UID the fuller, then the first). */
+/* Sort, drop repeats: of two lines for one UID the fuller stays, of two full
+ * ones the first, of two with flags alone the last. */
 void imap_window_finish(struct imap_window *);
 /* keywords: grown as needed, borrowed by the placement. */
 void imap_window_placement(const struct imap_window *, const struct imap_item *,

@@ -5,9 +5,9 @@
  * A server that says what a table tells it to.  A step waits for a command
  * that holds .expect and answers .reply, in which @ stands for the command's
  * tag and \1 for a NUL.  "&text" waits for a line that is no command.
- * CAPABILITY, LOGIN, ID, NAMESPACE and LOGOUT are answered by themselves unless
- * the step at hand expects them.  The child exits 0 if every step was reached,
- * 3 at a command nobody expected.
+ * CAPABILITY, LOGIN, ID, ENABLE and NAMESPACE are answered by themselves,
+ * LOGOUT ends it, unless the step at hand expects them.  The child exits 0 if
+ * every step was reached, 3 at a command nobody expected.
  */
 #include <arpa/inet.h>
 #include <check.h>
@@ -32,6 +32,7 @@ struct script {
 	const char *greeting;            /* NULL: "* OK ready" */
 	const char *capabilities;        /* NULL: "IMAP4rev1" */
 	const struct script_step *steps; /* ends with { NULL, NULL } */
+	const char *enabled;             /* what ENABLE says; NULL: nothing */
 	bool dribble;                    /* one octet a send */
 	size_t flood; /* junk lines before each of our replies */
 };
@@ -100,11 +101,14 @@ script_auto(
 		script_say(fd, s, text, tag);
 		return true;
 	}
-	if (strcasecmp(command, "LOGOUT") == 0) {
-		script_say(fd, s, "* BYE see you\r\n@ OK\r\n", tag);
+	if (strncasecmp(command, "ENABLE ", 7) == 0 && s->enabled != NULL) {
+		snprintf(
+		    text, sizeof(text), "* ENABLED %s\r\n@ OK\r\n", s->enabled);
+		script_say(fd, s, text, tag);
 		return true;
 	}
 	if (strncasecmp(command, "LOGIN ", 6) != 0 &&
+	    strncasecmp(command, "ENABLE ", 7) != 0 &&
 	    strncasecmp(command, "ID ", 3) != 0 &&
 	    strcasecmp(command, "NAMESPACE") != 0)
 		return false;
@@ -147,6 +151,9 @@ script_run(int fd, const struct script *s)
 				_exit(0);
 			}
 			step++;
+		} else if (strcasecmp(command, "LOGOUT") == 0) {
+			/* The client does not wait for an answer. */
+			_exit(expect == NULL ? 0 : 5);
 		} else if (!script_auto(fd, s, tag, command)) {
 			fprintf(stderr, "script: unexpected: %s\n", command);
 			_exit(3);

@@ -314,10 +314,24 @@ static const struct {
 	    "", "", false, 0, 0, ERR_PROTOCOL, "" },
 	{ "UIDVALIDITY 0",
 	    { { "EXAMINE", "* 3 EXISTS\r\n* OK [UIDVALIDITY 0] v\r\n@ OK\r\n" },
+		{ "SELECT",
+		    "* 3 EXISTS\r\n* OK [UIDVALIDITY 0] v\r\n@ OK\r\n" },
 		END },
 	    "", "", false, 0, 0, ERR_UIDVALIDITY, "" },
-	{ "no UIDVALIDITY", { { "EXAMINE", "* 3 EXISTS\r\n@ OK\r\n" }, END },
+	{ "no UIDVALIDITY",
+	    { { "EXAMINE", "* 3 EXISTS\r\n@ OK\r\n" },
+		{ "SELECT", "* 3 EXISTS\r\n@ OK\r\n" }, END },
 	    "", "", false, 0, 0, ERR_UIDVALIDITY, "" },
+	{ "UIDVALIDITY to SELECT only",
+	    { { "EXAMINE \"INBOX\"", "* 3 EXISTS\r\n@ OK\r\n" },
+		{ "SELECT \"INBOX\"",
+		    "* 3 EXISTS\r\n* OK [UIDVALIDITY 7] v\r\n"
+		    "* OK [UIDNEXT 4] n\r\n@ OK [READ-WRITE]\r\n" },
+		{ LINES, THREE },
+		{ BODIES, B("1", "1", "aaa") B("2", "2", "bbb")
+			      B("3", "3", "ccc") "@ OK\r\n" },
+		END },
+	    SEEN3, ABC, true, 0, 4, -1, NULL },
 	{ "EXAMINE refused",
 	    { { "EXAMINE", "@ NO [NOPERM] not yours\r\n" }, END }, "", "",
 	    false, 0, 0, ERR_REFUSED, "NO [NOPERM] not yours" },
@@ -495,7 +509,7 @@ END_TEST
 
 /* --- delta, recall, gaps ----------------------------------------------- */
 
-START_TEST(a_delta_tells_only_what_is_new)
+START_TEST(a_pass_that_goes_on_tells_only_what_is_new)
 {
 	static const struct script_step steps[] = { EXAMINE("3", "100"),
 		{ "UID FETCH 50:99 (UID FLAGS",
@@ -506,7 +520,9 @@ START_TEST(a_delta_tells_only_what_is_new)
 	struct imap_options o = options_for(&server);
 	struct source s = { 0 };
 	struct source_opened opened;
-	struct source_state state = { .uidvalidity = 7, .uidnext = 50 };
+	struct source_state state = {
+		.uidvalidity = 7, .uidnext = 50, .only_new = true
+	};
 	struct heard *h = mem_new(sizeof(*h));
 	struct err err;
 	ck_assert(imap_source_new(&s, &o, &err));
@@ -739,7 +755,7 @@ suite_imap_source(void)
 	tcase_add_test(t, a_throttled_window_is_asked_again_after_the_pause);
 	tcase_add_loop_test(t, large_mailboxes_are_cut_into_ranges_without_gaps,
 	    0, sizeof(edges) / sizeof(edges[0]));
-	tcase_add_test(t, a_delta_tells_only_what_is_new);
+	tcase_add_test(t, a_pass_that_goes_on_tells_only_what_is_new);
 	tcase_add_test(t, a_recall_tells_who_is_gone);
 	tcase_add_test(t, a_range_never_spans_what_was_not_asked_for);
 	tcase_add_loop_test(t, every_mailbox_is_listed_once, 0,

@@ -1,0 +1,105 @@
+#include "imap/listing.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+
+#include "base/mem.h"
+
+static bool
+is_inbox(const char *name, size_t len)
+{
+	return len == 5 && strncasecmp(name, "INBOX", 5) == 0;
+}
+
+static size_t *
+slot_of(struct imap_listing *l, const char *name, size_t len)
+{
+	uint64_t hash = 14695981039346656037U; /* FNV-1a */
+	for (size_t i = 0; i < len; i++)
+		hash = (hash ^ (unsigned char)name[i]) * 1099511628211U;
+	size_t i = hash & (l->slot_count - 1);
+	while (l->slots[i] != 0) {
+		const struct imap_found *f = &l->found[l->slots[i] - 1];
+		if (f->len == len && memcmp(f->name, name, len) == 0)
+			break;
+		i = (i + 1) & (l->slot_count - 1);
+	}
+
+	return &l->slots[i];
+}
+
+static void
+grow(struct imap_listing *l)
+{
+	if (l->count < l->cap)
+		return;
+	l->cap = l->cap == 0 ? 64 : l->cap * 2;
+	l->found = mem_grow(l->found, l->cap, sizeof(*l->found));
+	free(l->slots);
+	l->slot_count = l->cap * 2;
+	l->slots = mem_array(l->slot_count, sizeof(*l->slots));
+	for (size_t i = 0; i < l->count; i++)
+		*slot_of(l, l->found[i].name, l->found[i].len) = i + 1;
+}
+
+struct imap_found *
+imap_listing_find(struct imap_listing *l, const char *name, size_t len)
+{
+	/* INBOX is the one name without case (RFC 9051 5.1). */
+	if (is_inbox(name, len))
+		name = "INBOX";
+	if (l->slot_count == 0)
+		return NULL;
+	size_t slot = *slot_of(l, name, len);
+
+	return slot == 0 ? NULL : &l->found[slot - 1];
+}
+
+struct imap_found *
+imap_listing_add(struct imap_listing *l, const char *name, size_t len)
+{
+	if (is_inbox(name, len))
+		name = "INBOX";
+	grow(l);
+	size_t *slot = slot_of(l, name, len);
+	if (*slot == 0) {
+		l->found[l->count] = (struct imap_found){ .len = len,
+			.name = mem_strn(name, len) };
+		*slot = ++l->count;
+	}
+
+	return &l->found[*slot - 1];
+}
+
+void
+imap_listing_set_status(
+    struct imap_found *f, const struct imap_box_status *status)
+{
+	free((void *)f->status.mailbox_id);
+	f->status = status->opened;
+	f->status.mailbox_id =
+	    *status->mailbox_id != 0 ? mem_str(status->mailbox_id) : NULL;
+	f->has_status = true;
+}
+
+void
+imap_listing_forget_statuses(struct imap_listing *l)
+{
+	for (size_t i = 0; i < l->count; i++) {
+		free((void *)l->found[i].status.mailbox_id);
+		l->found[i].status = (struct source_opened){ 0 };
+		l->found[i].has_status = false;
+	}
+}
+
+void
+imap_listing_free(struct imap_listing *l)
+{
+	imap_listing_forget_statuses(l);
+	for (size_t i = 0; i < l->count; i++)
+		free(l->found[i].name);
+	free(l->found);
+	free(l->slots);
+	*l = (struct imap_listing){ 0 };
+}

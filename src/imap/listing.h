@@ -1,0 +1,40 @@
+#ifndef IMAP_LISTING_H
+#define IMAP_LISTING_H
+
+#include "imap/status.h"
+
+enum { IMAP_MAILBOXES_MAX = 1 << 20 }; /* an account */
+
+struct imap_found {
+	char *name; /* wire form for outside, see names.h */
+	size_t len;
+	char separator;
+	uint32_t attributes;
+	bool listed; /* LIST said it; else only LSUB or STATUS did */
+	bool told;   /* shown to the caller */
+	bool has_status;
+	struct source_opened status; /* .mailbox_id owned; zeros: not told */
+};
+
+/* The mailboxes of an account, each once. */
+struct imap_listing {
+	struct imap_found *found;
+	size_t count, cap;
+	size_t *slots; /* hash of names: index into found + 1; 0: free */
+	size_t slot_count;
+	bool subscribed; /* reading LSUB */
+	bool again;      /* reading statuses only */
+	uint64_t unlisted;
+};
+
+/* NULL: there is none. INBOX without regard to case. */
+struct imap_found *imap_listing_find(
+    struct imap_listing *, const char *name, size_t len);
+struct imap_found *imap_listing_add(
+    struct imap_listing *, const char *name, size_t len);
+void imap_listing_set_status(
+    struct imap_found *, const struct imap_box_status *);
+void imap_listing_forget_statuses(struct imap_listing *);
+void imap_listing_free(struct imap_listing *);
+
+#endif
