@@ -577,3 +577,147 @@ WHERE p.content = ?1 ORDER BY p.mailbox, p.okey, p.from_run;
 -- name: find_content
 SELECT c.sha256, c.size, h.from_, h.to_, h.cc, h.subject, h.date, h.message_id
 FROM content c LEFT JOIN header h ON h.content = c.id WHERE c.id = ?1;
+
+-- ---- a new index out of an archive -------------------------------------
+-- Tables and indexes of this section last as long as the filling does.
+-- name: rebuild_sync
+PRAGMA synchronous = OFF;
+-- name: rebuild_cache
+PRAGMA cache_size = -49152;
+-- Answers with the mode it is in.
+-- name: rebuild_retire
+PRAGMA journal_mode = DELETE;
+-- References whose bodies' copies may not have been told yet.
+-- name: rebuild_body
+CREATE TABLE rebuild_body (content INT NOT NULL, volume INT NOT NULL,
+  frame INT NOT NULL, off INT NOT NULL, body_volume TEXT NOT NULL,
+  body_frame INT NOT NULL, body_off INT NOT NULL,
+  PRIMARY KEY (volume, frame, off)) STRICT, WITHOUT ROWID;
+-- name: rebuild_place
+CREATE INDEX rebuild_place ON stored (volume, frame, off);
+-- name: rebuild_body_drop
+DROP TABLE rebuild_body;
+-- name: rebuild_place_drop
+DROP INDEX rebuild_place;
+-- name: rebuild_run_find
+SELECT id FROM run WHERE name = ?1;
+-- name: rebuild_run_put
+INSERT INTO run (name, started, ended, state, command, manifest_sha256)
+VALUES (?1, ?2, ?3, ?4, ?5, ?6)
+ON CONFLICT (name) DO UPDATE SET started = excluded.started,
+  ended = excluded.ended, state = excluded.state, command = excluded.command,
+  manifest_sha256 = coalesce(excluded.manifest_sha256, manifest_sha256);
+-- name: rebuild_run_job
+INSERT INTO run_job (run, job, state, started, ended, exit_code, text)
+VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7) ON CONFLICT (run, job) DO NOTHING;
+-- name: rebuild_box_find
+SELECT id FROM mailbox
+WHERE account = ?1 AND name = ?2 AND uidvalidity = ?3 AND restart = ?4;
+-- name: rebuild_box_insert
+INSERT INTO mailbox (account, name, uidvalidity, restart, display, first_run)
+VALUES (?1, ?2, ?3, ?4, ?5, ?6);
+-- ?6: it has ended; ?7: in this run, if not before; ?8: nothing stands in it.
+-- name: rebuild_box_update
+UPDATE mailbox SET display = ?2, separator = ?3, special_use = ?4,
+  mailbox_id = ?5,
+  subscribed = ?9, last_run = iif(?6, coalesce(last_run, ?7), NULL),
+  ended = iif(?6, iif(?8, ?7, ended), NULL), replaced_by = iif(?6, ?10, NULL)
+WHERE id = ?1;
+-- name: rebuild_box_of
+SELECT m.id FROM mailbox m
+  JOIN placement p ON p.mailbox = m.id AND p.okey = ?4 AND p.content = ?5
+WHERE m.account = ?1 AND m.name = ?2 AND m.uidvalidity = ?3
+ORDER BY m.restart DESC LIMIT 1;
+-- name: rebuild_volume_find
+SELECT id, state, frames, run FROM volume WHERE name = ?1;
+-- name: rebuild_volume_lost
+INSERT INTO volume (archive, name, run, state, committed, sha256, sealed_run)
+VALUES (?1, ?2, ?3, 3, ?4, ?5, ?3) ON CONFLICT (name) DO NOTHING;
+-- name: rebuild_expected
+SELECT sha256 FROM volume
+WHERE name = ?1 AND state = 1 AND sha256 <> zeroblob(32);
+-- name: rebuild_whole
+SELECT frame, off FROM stored
+WHERE content = ?1 AND volume = ?2 AND body_of IS NULL;
+-- name: rebuild_body_put
+INSERT INTO rebuild_body (content, volume, frame, off, body_volume, body_frame,
+  body_off) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)
+ON CONFLICT (volume, frame, off) DO NOTHING;
+-- name: rebuild_delivery
+SELECT d.outcome, d.run, d.volume, d.entry, r.manifest_sha256 IS NOT NULL
+FROM delivery d JOIN run r ON r.id = d.run
+WHERE d.job = ?1 AND d.mailbox = ?2 AND d.okey = ?3;
+-- name: rebuild_former
+INSERT INTO former (job, mailbox, okey, run, volume, entry, claim, frame, off,
+  survivor, content)
+SELECT ?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11
+WHERE NOT EXISTS (SELECT 1 FROM former
+  WHERE volume = ?5 AND frame = ?8 AND off = ?9 AND claim = ?7 AND job = ?1
+    AND mailbox = ?2 AND okey = ?3);
+-- What lies in a volume, in its order.
+-- name: rebuild_stored
+SELECT s.content, s.frame, s.off, iif(s.body_of IS NULL, c.size, c.header_size)
+FROM stored s INDEXED BY rebuild_place JOIN content c ON c.id = s.content
+WHERE s.volume = ?1 ORDER BY s.frame, s.off;
+-- name: rebuild_headers
+SELECT r.content, r.frame, r.off, c.header_size
+FROM rebuild_body r JOIN content c ON c.id = r.content
+WHERE r.volume = ?1 ORDER BY r.frame, r.off;
+-- name: rebuild_unstore
+DELETE FROM stored WHERE content = ?1 AND volume = ?2;
+-- name: rebuild_unbody
+DELETE FROM rebuild_body WHERE volume = ?1 AND frame = ?2 AND off = ?3;
+-- name: rebuild_displace
+UPDATE delivery INDEXED BY delivery_v SET volume = NULL, entry = NULL,
+  claim = 3, frame = NULL, off = NULL, survivor = NULL
+WHERE volume = ?1 AND frame = ?2 AND off = ?3;
+-- name: rebuild_displace_former
+DELETE FROM former WHERE volume = ?1 AND frame = ?2 AND off = ?3;
+-- name: rebuild_refer
+-- scan: references of which no more is known than their places
+INSERT INTO stored (content, volume, frame, off, body_of)
+SELECT r.content, r.volume, r.frame, r.off, s.content
+FROM rebuild_body r CROSS JOIN volume v ON v.name = r.body_volume
+  CROSS JOIN stored s INDEXED BY rebuild_place ON s.volume = v.id
+    AND s.frame = r.body_frame AND s.off = r.body_off AND s.body_of IS NULL
+WHERE true ORDER BY r.volume, r.frame, r.off
+ON CONFLICT (content, volume) DO NOTHING;
+-- name: rebuild_survive
+-- scan: the same
+UPDATE delivery SET survivor = s.content
+FROM rebuild_body r CROSS JOIN volume v ON v.name = r.body_volume
+  CROSS JOIN stored s INDEXED BY rebuild_place ON s.volume = v.id
+    AND s.frame = r.body_frame AND s.off = r.body_off AND s.body_of IS NULL
+WHERE delivery.volume = r.volume AND delivery.frame = r.frame
+  AND delivery.off = r.off AND delivery.claim = 2;
+-- name: rebuild_survive_former
+-- scan: the same
+UPDATE former SET survivor = s.content
+FROM rebuild_body r CROSS JOIN volume v ON v.name = r.body_volume
+  CROSS JOIN stored s INDEXED BY rebuild_place ON s.volume = v.id
+    AND s.frame = r.body_frame AND s.off = r.body_off AND s.body_of IS NULL
+WHERE former.volume = r.volume AND former.frame = r.frame
+  AND former.off = r.off AND former.claim = 2;
+-- Contents of which no copy is left.
+-- name: rebuild_lost
+-- scan: each content once
+SELECT c.id, c.sha256 FROM content c
+WHERE NOT EXISTS (SELECT 1 FROM stored s
+  JOIN volume v ON v.id = s.volume AND v.state IN (0, 1)
+  WHERE s.content = c.id AND (s.body_of IS NULL OR EXISTS (
+    SELECT 1 FROM stored b JOIN volume w ON w.id = b.volume
+      AND w.state IN (0, 1)
+    WHERE b.content = s.body_of AND b.body_of IS NULL)))
+ORDER BY c.id;
+-- name: rebuild_lost_rows
+SELECT j.id, p.mailbox, p.okey, d.run, max(p.to_run IS NULL), a.key, m.display,
+  m.uidvalidity
+FROM placement p JOIN mailbox m ON m.id = p.mailbox
+  JOIN account a ON a.id = m.account JOIN job j ON j.source = a.id
+  JOIN delivery d ON d.job = j.id AND d.mailbox = p.mailbox AND d.okey = p.okey
+WHERE p.content = ?1 AND d.outcome = 1
+GROUP BY j.id, p.mailbox, p.okey;
+-- name: rebuild_lose
+UPDATE delivery SET outcome = ?4, volume = NULL, entry = NULL, claim = NULL,
+  frame = NULL, off = NULL, survivor = NULL
+WHERE job = ?1 AND mailbox = ?2 AND okey = ?3;

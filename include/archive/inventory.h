@@ -37,9 +37,9 @@ struct inventory_mailbox {
 	char separator;
 	const char *special_use, *mailbox_id; /* NULL: none */
 	bool subscribed;
-	/* The mailbox ends with this run; replaced_by: wire name of the one
-	 * that takes its place; NULL: it is gone, or not told. */
-	bool ended;
+	/* It is not there any more; nothing stands in it since this run;
+	 * replaced_by: wire name of what took its place; NULL: nothing. */
+	bool ended, emptied;
 	const char *replaced_by;
 	size_t replaced_by_len;
 	uint64_t replaced_by_uidvalidity, replaced_by_generation;
@@ -50,7 +50,7 @@ struct inventory_mailbox {
 	    quarantined, unreadable, vanished, unknown;
 };
 struct inventory_account { /* how an account fared in the run */
-	const char *kind, *account, *state;
+	const char *kind, *account, *target, *state;
 	int64_t started, ended; /* 0: never told */
 	int exit_code;
 	const char *text; /* why it failed; "": it didn't */

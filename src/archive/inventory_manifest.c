@@ -79,6 +79,7 @@ take_account(struct manifest_reading *m, const json_t *line)
 	struct inventory_account account = {
 		.kind = text_or(line, "kind", "imap"),
 		.account = inventory_text(line, "account"),
+		.target = text_or(line, "target", "archive"),
 		.state = text_or(line, "state", ""),
 		.text = text_or(line, "text", ""),
 	};
@@ -129,6 +130,7 @@ take_replacement(struct manifest_reading *m, const json_t *line,
 {
 	const json_t *to = json_object_get(line, "replaced_by");
 	box->ended = json_is_true(json_object_get(line, "ended"));
+	box->emptied = json_is_true(json_object_get(line, "emptied"));
 	if (!json_is_object(to))
 		return true;
 	if (!inventory_wire(

@@ -453,11 +453,14 @@ index_words(struct buf *out, const char *text)
 	return out->len == 0 ? "" : out->data;
 }
 
-static bool
-note_row(struct index *ix, const struct outcome_key *key, const char *class,
+bool
+settle_note(struct index *ix, const struct outcome_key *key, const char *class,
     const char *text, struct err *err)
 {
 	struct sql q;
+	if ((class == NULL || *class == '\0') &&
+	    (text == NULL || *text == '\0'))
+		return true;
 	if (!sql_open(ix, SQL_NOTE_PUT, &q, err))
 		return false;
 	bind_key(&q, key->job, key->mailbox, key->okey);
@@ -501,13 +504,11 @@ index_settle_outcome(struct index *ix, uint64_t run, uint64_t job,
 {
 	struct version now;
 	struct outcome_key key = { run, job, mailbox, p->okey };
-	bool silent = (class == NULL || *class == '\0') &&
-		      (text == NULL || *text == '\0');
 	assert(ix->open_tx && outcome != OUTCOME_DELIVERED);
 
 	return placement_version(ix, run, p, 0, &now, err) &&
 	       settle_outcome(ix, &key, &now, outcome, err) &&
-	       (silent || note_row(ix, &key, class, text, err));
+	       settle_note(ix, &key, class, text, err);
 }
 
 /* ---- a mailbox's sums and state ---- */
