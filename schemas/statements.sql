@@ -63,7 +63,7 @@ UPDATE run_job SET state = ?3, exit_code = ?4, text = ?5, ended = ?6
 WHERE run = ?1 AND job = ?2;
 -- name: run_jobs
 -- scan: accounts are few
-SELECT rj.run, rj.job, r.name, s.key, t.key,
+SELECT rj.run, rj.job, r.name, s.kind, s.key, t.key,
   iif(rj.state = 0 AND r.state <> 0, 3, rj.state), rj.started, rj.ended,
   rj.exit_code, rj.text
 FROM account s JOIN job j ON j.source = s.id
@@ -72,7 +72,7 @@ FROM account s JOIN job j ON j.source = s.id
 WHERE ?1 IS NULL OR s.key = ?1
 ORDER BY s.key, s.id, rj.run, rj.job;
 -- name: run_jobs_of_run
-SELECT rj.run, rj.job, r.name, s.key, t.key,
+SELECT rj.run, rj.job, r.name, s.kind, s.key, t.key,
   iif(rj.state = 0 AND r.state <> 0, 3, rj.state), rj.started, rj.ended,
   rj.exit_code, rj.text
 FROM run_job rj JOIN run r ON r.id = rj.run JOIN job j ON j.id = rj.job
@@ -402,6 +402,17 @@ WHERE job = ?1 AND mailbox = ?2 AND okey BETWEEN ?3 AND ?4 ORDER BY okey;
 SELECT job, mailbox, okey FROM delivery INDEXED BY delivery_run
 WHERE run = ?5 AND job = ?1 AND mailbox = ?2 AND okey BETWEEN ?3 AND ?4
 ORDER BY okey;
+-- What a run changed: what it settled, then what ended in it.  In the order
+-- of the indexes, so that the same run gives the same rows.
+-- name: rows_of_changes
+SELECT job, mailbox, okey, 0 FROM delivery INDEXED BY delivery_run
+WHERE run = ?1
+UNION ALL
+SELECT j.id, p.mailbox, p.okey, 1
+FROM placement p INDEXED BY placement_to
+  CROSS JOIN mailbox m ON m.id = p.mailbox
+  CROSS JOIN job j ON j.source = m.account
+WHERE p.to_run = ?1;
 -- name: rows_of_volume
 SELECT job, mailbox, okey, 0, frame, off, claim
 FROM delivery INDEXED BY delivery_v
@@ -435,7 +446,7 @@ SELECT p.flags, k.list, p.idate, p.zone, p.size, c.sha256, c.size,
   c.header_size, iif(d.outcome = 1 AND p.content IS NULL, 0, d.outcome),
   r.name, d.volume, v.name, d.entry, d.claim, d.frame, d.off, d.survivor,
   h.from_, h.to_, h.cc, h.subject, h.date, h.message_id,
-  c.b64, c.identity64, e.name
+  c.b64, c.identity64, e.name, p.to_run, d.run
 FROM delivery d
   JOIN placement p ON p.mailbox = d.mailbox AND p.okey = d.okey
     AND p.from_run <= ?12
@@ -461,7 +472,7 @@ SELECT p.flags, k.list, p.idate, p.zone, p.size, c.sha256, c.size,
   c.header_size, 1, r.name, d.volume, v.name, d.entry, d.claim, d.frame, d.off,
   d.survivor,
   h.from_, h.to_, h.cc, h.subject, h.date, h.message_id,
-  c.b64, c.identity64, e.name
+  c.b64, c.identity64, e.name, p.to_run, d.run
 FROM former d
   JOIN placement p ON p.mailbox = d.mailbox AND p.okey = d.okey
     AND p.from_run <= ?12
@@ -529,6 +540,22 @@ FROM run_mailbox rm JOIN mailbox m ON m.id = rm.mailbox
   JOIN account s ON s.id = j.source JOIN account t ON t.id = j.target
 WHERE rm.run = ?1
 ORDER BY s.key, t.key, m.display, m.uidvalidity, m.id;
+-- name: run_boxes
+-- scan: each mailbox once; there are few beside the messages
+SELECT s.key, s.kind, t.key, m.display, m.name, m.uidvalidity, m.restart,
+  m.separator, m.special_use, m.subscribed, m.mailbox_id,
+  m.last_run IS NOT NULL, m.ended IS ?1, b.name, b.uidvalidity, b.restart,
+  rm.run IS NOT NULL, rm.scanned, rm.inventory, max(rm.already, 0),
+  rm.delivered, rm.duplicate, rm.excluded, rm.repaired, rm.quarantined,
+  rm.unreadable, rm.vanished, rm.unknown
+FROM job j JOIN account s ON s.id = j.source JOIN account t ON t.id = j.target
+  JOIN mailbox m ON m.account = j.source
+  LEFT JOIN mailbox b ON b.id = m.replaced_by
+  LEFT JOIN run_mailbox rm
+    ON rm.run = ?1 AND rm.job = j.id AND rm.mailbox = m.id
+WHERE rm.run IS NOT NULL OR m.first_run = ?1 OR m.last_run = ?1
+  OR m.ended = ?1
+ORDER BY s.key, t.key, m.name, m.uidvalidity, m.restart, m.id;
 -- name: total_contents
 -- scan: totals are over everything
 SELECT count(*), total(size) FROM content;

@@ -18,11 +18,30 @@ struct manifest_run {
 	const char *previous;           /* run name; NULL: the first */
 	const uint8_t *previous_sha256; /* NULL: the first */
 };
+struct manifest_account { /* how an account fared */
+	const char *kind, *account, *target;
+	const char *state; /* as the run's */
+	int64_t started, ended;
+	int exit_code;
+	const char *text; /* why it failed; "" */
+};
 struct manifest_mailbox {
-	const char *account, *mailbox;
-	uint64_t uidvalidity, inventory;
-	uint64_t already, delivered, duplicate, excluded, repaired, quarantined,
-	    unreadable, vanished, unknown;
+	const char *account, *kind, *mailbox;
+	const void *wire;
+	size_t wire_len;
+	uint64_t uidvalidity, generation;
+	char separator;
+	const char *special_use, *mailbox_id; /* NULL: none */
+	bool subscribed;
+	bool ended;          /* gone, or something took its place: */
+	const void *by_wire; /* NULL: nothing did */
+	size_t by_wire_len;
+	uint64_t by_uidvalidity, by_generation;
+	bool emptied; /* nothing stands in it since this run */
+	bool counted; /* the sums below are told */
+	int scanned;
+	uint64_t inventory, already, delivered, duplicate, excluded, repaired,
+	    quarantined, unreadable, vanished, unknown;
 };
 struct manifest_volume {
 	const char *name;
@@ -31,16 +50,19 @@ struct manifest_volume {
 };
 /* Something that did not end as delivered. */
 struct manifest_outcome {
-	const char *account, *mailbox;
-	uint64_t uidvalidity, uid;
-	const char *outcome, *why;
+	const struct catalog_row *row; /* origin, flags, date, size */
+	const char *outcome, *class, *why;
 };
 
 bool manifest_begin(struct manifest **, const char *dir,
     const struct manifest_run *, struct err *);
+bool manifest_account(
+    struct manifest *, const struct manifest_account *, struct err *);
 bool manifest_mailbox(
     struct manifest *, const struct manifest_mailbox *, struct err *);
-/* A placement that began in this run (to_run false) or ended. */
+/* A placement that began in this run or has other flags since, or that ended
+ * (of which only the origin is told). volume: where its own entry lies; NULL or
+ * "": it has none. */
 bool manifest_placement(struct manifest *, const struct catalog_row *,
     const char *volume, bool ended, struct err *);
 bool manifest_outcome(

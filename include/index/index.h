@@ -75,6 +75,7 @@ bool index_runs(struct index *, int state,
 struct index_run_job {
 	uint64_t run, job;
 	const char *run_name;
+	const char *kind;            /* "imap": the source's */
 	const char *source, *target; /* account keys */
 	enum index_run_state state;
 	int64_t started, ended; /* unix s; ended 0: never told */
@@ -334,11 +335,20 @@ struct index_query { /* all borrowed; NULL, 0 or "" means any */
 	/* Messages that have gone too, as they were last. So it is anyway
 	 * with volume, sha256, message_id and run, unless as of a moment. */
 	bool ended;
+	/* What this run changed, in no order that people would want; every
+	 * other term but account is left alone. Costs what there is of it. */
+	uint64_t changes;
 };
 /* The account's last complete run that ended at or before a moment; *run 0:
  * none. */
 bool index_as_of(struct index *, uint64_t account, int64_t when, uint64_t *run,
     struct err *);
+enum index_change { /* with query.changes */
+	CHANGE_NONE,
+	CHANGE_BEGUN,  /* stands there since that run, or with other flags */
+	CHANGE_ENDED,  /* no longer stands there; may follow its CHANGE_BEGUN */
+	CHANGE_OUTCOME /* nothing is kept of it: row.outcome */
+};
 struct index_row {
 	struct catalog_row row;
 	const char *volume; /* "" if not delivered */
@@ -347,6 +357,7 @@ struct index_row {
 	const char *note_class, *note_text; /* "" if none */
 	const char *ended; /* the run that no longer saw it; "" if it lives,
 			      or as of a moment */
+	enum index_change change;
 };
 struct index_rows;
 /* Rows ordered by account, mailbox, UID; with volume set: by frame, offset. */
@@ -385,6 +396,27 @@ struct index_run_row {
 };
 bool index_run_rows(struct index *, uint64_t run,
     bool (*each)(void *arg, const struct index_run_row *), void *arg,
+    struct err *);
+/* A mailbox that a run looked at, began or ended, and what it counted. */
+struct index_run_box {
+	const char *source, *kind, *target; /* account keys */
+	const char *mailbox;                /* display */
+	const void *wire;
+	size_t wire_len;
+	uint64_t uidvalidity, generation;
+	char separator;
+	const char *special_use, *mailbox_id; /* NULL: none */
+	bool subscribed;
+	bool ended;          /* it isn't live (any more) */
+	bool emptied;        /* nothing stands in it since this run */
+	const void *by_wire; /* what took its place; NULL: nothing */
+	size_t by_wire_len;
+	uint64_t by_uidvalidity, by_generation;
+	bool counted;
+	struct index_counts counts;
+};
+bool index_run_boxes(struct index *, uint64_t run,
+    bool (*each)(void *arg, const struct index_run_box *), void *arg,
     struct err *);
 struct index_totals {
 	uint64_t contents, placements, volumes_sealed, volumes_open;

@@ -19,6 +19,7 @@ static const char *const claim_words[] = {
 	[CLAIM_WHOLE] = "whole",
 	[CLAIM_LINK] = "link",
 	[CLAIM_REFERENCE] = "reference",
+	[CLAIM_KNOWN] = "known",
 };
 
 const char *
@@ -98,20 +99,18 @@ flag_words(uint8_t flags)
 	return array;
 }
 
-/* A wire name is text where it can be, else hex. */
-static void
-put_wire(json_t *object, const struct catalog_row *row)
+void
+catalog_wire(json_t *object, const void *wire, size_t len)
 {
-	if (text_is_utf8(row->wire, row->wire_len) &&
-	    memchr(row->wire, '\0', row->wire_len) == NULL) {
-		put(object, "wire", json_stringn(row->wire, row->wire_len));
+	if (text_is_utf8(wire, len) && memchr(wire, '\0', len) == NULL) {
+		put(object, "wire", json_stringn(wire, len));
 		return;
 	}
 
 	struct buf hex = { 0 };
-	buf_room(&hex, 2 * row->wire_len + 1);
-	digest_hex(hex.data, row->wire, row->wire_len);
-	put(object, "wire_hex", json_stringn(hex.data, 2 * row->wire_len));
+	buf_room(&hex, 2 * len + 1);
+	digest_hex(hex.data, wire, len);
+	put(object, "wire_hex", json_stringn(hex.data, 2 * len));
 	buf_free(&hex);
 }
 
@@ -128,15 +127,22 @@ body_json(const struct catalog_row *row)
 	return body;
 }
 
-static void
-put_origin(json_t *object, const struct catalog_row *row)
+void
+catalog_origin(json_t *object, const struct catalog_row *row)
 {
-	char date[36];
 	put(object, "account", catalog_text(row->account));
 	put(object, "mailbox", catalog_text(row->mailbox));
-	put_wire(object, row);
+	catalog_wire(object, row->wire, row->wire_len);
 	put_number(object, "uidvalidity", row->uidvalidity);
+	if (row->generation != 0)
+		put_number(object, "generation", row->generation);
 	put_number(object, "uid", row->uid);
+}
+
+void
+catalog_state(json_t *object, const struct catalog_row *row)
+{
+	char date[36];
 	put(object, "flags", flag_words(row->flags));
 	put(object, "keywords",
 	    words(row->keywords == NULL ? "" : row->keywords));
@@ -144,6 +150,22 @@ put_origin(json_t *object, const struct catalog_row *row)
 	    row->idate == DATETIME_NONE
 		? json_null()
 		: json_string(datetime_rfc3339(date, row->idate, row->zone)));
+}
+
+/* Nothing was stored for what is known. */
+static void
+put_place(json_t *object, const struct catalog_row *row)
+{
+	bool known = row->claim == CLAIM_KNOWN;
+	put(object, "claim", json_string(claim_words[row->claim]));
+	put(object, "entry", known ? json_null() : catalog_text(row->entry));
+	put(object, "frame", known ? json_null() : json_integer(row->frame));
+	put(object, "offset",
+	    known ? json_null() : json_integer((json_int_t)row->offset));
+	if (row->claim == CLAIM_REFERENCE)
+		put(object, "body", body_json(row));
+	if (row->claim == CLAIM_LINK)
+		put(object, "link", catalog_text(row->body_entry));
 }
 
 json_t *
@@ -154,7 +176,8 @@ catalog_json(const struct catalog_row *row)
 	if (object == NULL)
 		abort();
 
-	put_origin(object, row);
+	catalog_origin(object, row);
+	catalog_state(object, row);
 	put(object, "sha256",
 	    json_string(digest_hex(hex, row->sha256, DIGEST_SIZE)));
 	put_number(object, "size", row->size);
@@ -163,14 +186,7 @@ catalog_json(const struct catalog_row *row)
 		put_number(object, "announced", row->announced);
 	put_hash64(object, "body_xxh3", row->body_hash);
 	put_hash64(object, "identity", row->identity);
-	put(object, "claim", json_string(claim_words[row->claim]));
-	put(object, "entry", catalog_text(row->entry));
-	put_number(object, "frame", row->frame);
-	put_number(object, "offset", row->offset);
-	if (row->claim == CLAIM_REFERENCE)
-		put(object, "body", body_json(row));
-	if (row->claim == CLAIM_LINK)
-		put(object, "link", catalog_text(row->body_entry));
+	put_place(object, row);
 	put(object, "from", catalog_text(row->from));
 	put(object, "to", catalog_text(row->to));
 	put(object, "cc", catalog_text(row->cc));

@@ -11,6 +11,11 @@
 json_t *catalog_json(const struct catalog_row *);
 /* Text of json octets that may be invalid UTF-8. */
 json_t *catalog_text(const char *);
+/* Its parts: whose message it is, and how it stands there. */
+void catalog_origin(json_t *, const struct catalog_row *);
+void catalog_state(json_t *, const struct catalog_row *);
+/* A wire name as text where it can be, else as hex under another key. */
+void catalog_wire(json_t *, const void *, size_t len);
 /* The object and a newline. */
 void catalog_line(struct buf *, const json_t *);
 

@@ -126,6 +126,21 @@ take_end(struct reading *r, const json_t *line)
 	return false;
 }
 
+/* Whose message it is must be told, or the fold of the chain would lose it. */
+static bool
+take_placement(struct reading *r, const json_t *line)
+{
+	if (text_of(line, "account") != NULL &&
+	    (text_of(line, "wire") != NULL ||
+		text_of(line, "wire_hex") != NULL) &&
+	    json_is_integer(json_object_get(line, "uidvalidity")) &&
+	    json_is_integer(json_object_get(line, "uid")))
+		return true;
+	r->why = "a line doesn't say whose message it is";
+
+	return false;
+}
+
 static bool
 take_other(struct reading *r, const json_t *line)
 {
@@ -141,10 +156,11 @@ static const struct {
 	{ "run", take_run },
 	{ "volume", take_volume },
 	{ "end", take_end },
+	{ "account", take_other },
 	{ "mailbox", take_other },
-	{ "begun", take_other },
-	{ "ended", take_other },
-	{ "outcome", take_other },
+	{ "begun", take_placement },
+	{ "ended", take_placement },
+	{ "outcome", take_placement },
 };
 
 static bool

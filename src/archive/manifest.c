@@ -216,13 +216,39 @@ manifest_begin(struct manifest **out, const char *dir,
 }
 
 bool
-manifest_mailbox(
-    struct manifest *m, const struct manifest_mailbox *box, struct err *err)
+manifest_account(
+    struct manifest *m, const struct manifest_account *a, struct err *err)
 {
-	json_t *line = new_line("mailbox");
-	put_text(line, "account", box->account);
-	put_text(line, "mailbox", box->mailbox);
-	put_number(line, "uidvalidity", box->uidvalidity);
+	json_t *line = new_line("account");
+	put_text(line, "account", a->account);
+	put_text(line, "kind", a->kind);
+	put_text(line, "target", a->target);
+	put_text(line, "state", a->state);
+	put_time(line, "started", a->started);
+	put_time(line, "ended", a->ended);
+	put(line, "exit_code", json_integer(a->exit_code));
+	put_text(line, "text", a->text);
+
+	return add_line(m, line, err);
+}
+
+static json_t *
+replacement(const struct manifest_mailbox *box)
+{
+	if (box->by_wire == NULL)
+		return json_null();
+	json_t *by = json_object();
+	catalog_wire(by, box->by_wire, box->by_wire_len);
+	put_number(by, "uidvalidity", box->by_uidvalidity);
+	put_number(by, "generation", box->by_generation);
+
+	return by;
+}
+
+static void
+put_sums(json_t *line, const struct manifest_mailbox *box)
+{
+	put_number(line, "scanned", (uint64_t)box->scanned);
 	put_number(line, "inventory", box->inventory);
 	put_number(line, "already", box->already);
 	put_number(line, "delivered", box->delivered);
@@ -233,22 +259,65 @@ manifest_mailbox(
 	put_number(line, "unreadable", box->unreadable);
 	put_number(line, "vanished", box->vanished);
 	put_number(line, "unknown", box->unknown);
+}
+
+bool
+manifest_mailbox(
+    struct manifest *m, const struct manifest_mailbox *box, struct err *err)
+{
+	const char separator[] = { box->separator, '\0' };
+	json_t *line = new_line("mailbox");
+	put_text(line, "account", box->account);
+	put_text(line, "kind", box->kind);
+	put_text(line, "mailbox", box->mailbox);
+	catalog_wire(line, box->wire, box->wire_len);
+	put_number(line, "uidvalidity", box->uidvalidity);
+	put_number(line, "generation", box->generation);
+	put_text(line, "separator", box->separator == '\0' ? NULL : separator);
+	put_text(line, "special_use", box->special_use);
+	put(line, "subscribed", json_boolean(box->subscribed));
+	put_text(line, "mailbox_id", box->mailbox_id);
+	put(line, "ended", json_boolean(box->ended));
+	put(line, "emptied", json_boolean(box->emptied));
+	put(line, "replaced_by", replacement(box));
+	if (box->counted)
+		put_sums(line, box);
 
 	return add_line(m, line, err);
+}
+
+static json_t *
+begun_line(const struct catalog_row *row, const char *volume)
+{
+	json_t *line = new_line("begun");
+	json_t *placement = catalog_json(row);
+	bool known = row->claim == CLAIM_KNOWN;
+	put_text(line, "volume",
+	    known || volume == NULL || *volume == '\0' ? NULL : volume);
+	if (known)
+		put(line, "known", json_true());
+	if (json_object_update(line, placement) < 0)
+		abort();
+	json_decref(placement);
+
+	return line;
+}
+
+static json_t *
+ended_line(const struct catalog_row *row)
+{
+	json_t *line = new_line("ended");
+	catalog_origin(line, row);
+
+	return line;
 }
 
 bool
 manifest_placement(struct manifest *m, const struct catalog_row *row,
     const char *volume, bool ended, struct err *err)
 {
-	json_t *line = new_line(ended ? "ended" : "begun");
-	json_t *placement = catalog_json(row);
-	put_text(line, "volume", volume);
-	if (json_object_update(line, placement) < 0)
-		abort();
-	json_decref(placement);
-
-	return add_line(m, line, err);
+	return add_line(
+	    m, ended ? ended_line(row) : begun_line(row, volume), err);
 }
 
 bool
@@ -256,11 +325,11 @@ manifest_outcome(
     struct manifest *m, const struct manifest_outcome *o, struct err *err)
 {
 	json_t *line = new_line("outcome");
-	put_text(line, "account", o->account);
-	put_text(line, "mailbox", o->mailbox);
-	put_number(line, "uidvalidity", o->uidvalidity);
-	put_number(line, "uid", o->uid);
+	catalog_origin(line, o->row);
+	catalog_state(line, o->row);
+	put_number(line, "size", o->row->size);
 	put_text(line, "outcome", o->outcome);
+	put_text(line, "class", o->class);
 	put_text(line, "why", o->why);
 
 	return add_line(m, line, err);

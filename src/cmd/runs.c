@@ -282,6 +282,13 @@ runs_begin(struct archive_port *p, const char *command, struct err *err)
 
 /* ---- manifests ---- */
 
+static const char *const states[] = {
+	[RUN_OPEN] = "open",
+	[RUN_COMPLETE] = "complete",
+	[RUN_INCOMPLETE] = "incomplete",
+	[RUN_INTERRUPTED] = "interrupted",
+};
+
 struct writing {
 	struct manifest *manifest;
 	const struct index_run *run;
@@ -290,25 +297,66 @@ struct writing {
 };
 
 static bool
-write_mailbox(void *arg, const struct index_run_row *row)
+write_account(void *arg, const struct index_run_job *job)
 {
 	struct writing *w = arg;
-	const uint64_t *by = row->counts.by;
+	struct manifest_account account = {
+		.kind = job->kind,
+		.account = job->source,
+		.target = job->target,
+		.state = states[job->state],
+		.started = job->started,
+		.ended = job->ended,
+		.exit_code = job->exit_code,
+		.text = job->text,
+	};
+	w->ok = manifest_account(w->manifest, &account, w->err);
+
+	return w->ok;
+}
+
+static void
+set_sums(struct manifest_mailbox *box, const struct index_counts *counts)
+{
+	const uint64_t *by = counts->by;
+	box->scanned = counts->scanned;
+	box->inventory = counts->inventory;
+	box->already = counts->already;
+	box->delivered = by[OUTCOME_DELIVERED];
+	box->duplicate = by[OUTCOME_DUPLICATE];
+	box->excluded = by[OUTCOME_EXCLUDED];
+	box->repaired = by[OUTCOME_REPAIRED];
+	box->quarantined = by[OUTCOME_QUARANTINED];
+	box->unreadable = by[OUTCOME_UNREADABLE];
+	box->vanished = by[OUTCOME_VANISHED];
+	box->unknown = by[OUTCOME_UNKNOWN];
+}
+
+static bool
+write_mailbox(void *arg, const struct index_run_box *row)
+{
+	struct writing *w = arg;
 	struct manifest_mailbox box = {
 		.account = row->source,
+		.kind = row->kind,
 		.mailbox = row->mailbox,
+		.wire = row->wire,
+		.wire_len = row->wire_len,
 		.uidvalidity = row->uidvalidity,
-		.inventory = row->counts.inventory,
-		.already = row->counts.already,
-		.delivered = by[OUTCOME_DELIVERED],
-		.duplicate = by[OUTCOME_DUPLICATE],
-		.excluded = by[OUTCOME_EXCLUDED],
-		.repaired = by[OUTCOME_REPAIRED],
-		.quarantined = by[OUTCOME_QUARANTINED],
-		.unreadable = by[OUTCOME_UNREADABLE],
-		.vanished = by[OUTCOME_VANISHED],
-		.unknown = by[OUTCOME_UNKNOWN],
+		.generation = row->generation,
+		.separator = row->separator,
+		.special_use = row->special_use,
+		.mailbox_id = row->mailbox_id,
+		.subscribed = row->subscribed,
+		.ended = row->ended,
+		.by_wire = row->by_wire,
+		.by_wire_len = row->by_wire_len,
+		.by_uidvalidity = row->by_uidvalidity,
+		.by_generation = row->by_generation,
+		.emptied = row->emptied,
+		.counted = row->counted,
 	};
+	set_sums(&box, &row->counts);
 	w->ok = manifest_mailbox(w->manifest, &box, w->err);
 
 	return w->ok;
@@ -334,25 +382,23 @@ write_volume(void *arg, const struct index_volume *v)
 static bool
 write_row(struct writing *w, const struct index_row *row)
 {
-	if (row->outcome == OUTCOME_DELIVERED)
-		return manifest_placement(
-		    w->manifest, &row->row, row->volume, false, w->err);
 	struct manifest_outcome outcome = {
-		.account = row->row.account,
-		.mailbox = row->row.mailbox,
-		.uidvalidity = row->row.uidvalidity,
-		.uid = row->row.uid,
+		.row = &row->row,
 		.outcome = outcome_word(row->outcome),
+		.class = row->note_class,
 		.why = row->note_text,
 	};
+	if (row->change == CHANGE_OUTCOME)
+		return manifest_outcome(w->manifest, &outcome, w->err);
 
-	return manifest_outcome(w->manifest, &outcome, w->err);
+	return manifest_placement(w->manifest, &row->row, row->volume,
+	    row->change == CHANGE_ENDED, w->err);
 }
 
 static bool
 write_rows(struct archive_port *p, struct writing *w)
 {
-	struct index_query query = { .run = w->run->id,
+	struct index_query query = { .changes = w->run->id,
 		.outcome = OUTCOME_COUNT };
 	struct index_rows *rows;
 	if (!index_rows_open(p->index, &rows, &query, w->err))
@@ -377,12 +423,6 @@ static bool
 write_manifest(struct archive_port *p, const struct index_run *run,
     const struct index_run *previous, uint8_t sha256[32], struct err *err)
 {
-	static const char *const states[] = {
-		[RUN_OPEN] = "open",
-		[RUN_COMPLETE] = "complete",
-		[RUN_INCOMPLETE] = "incomplete",
-		[RUN_INTERRUPTED] = "interrupted",
-	};
 	struct manifest_run head = {
 		.name = run->name,
 		.command = run->command,
@@ -396,8 +436,10 @@ write_manifest(struct archive_port *p, const struct index_run *run,
 	if (!manifest_begin(&w.manifest, p->dir, &head, err))
 		return false;
 	bool ok =
-	    index_run_rows(p->index, run->id, write_mailbox, &w, err) && w.ok &&
-	    write_rows(p, &w) &&
+	    index_run_jobs(p->index, run->id, NULL, write_account, &w, err) &&
+	    w.ok &&
+	    index_run_boxes(p->index, run->id, write_mailbox, &w, err) &&
+	    w.ok && write_rows(p, &w) &&
 	    index_volumes(p->index, VOLUME_SEALED, write_volume, &w, err) &&
 	    w.ok;
 	if (!ok) {

@@ -64,6 +64,7 @@ read_job(struct sql *q, struct index_run_job *job)
 	*job = (struct index_run_job){ .run = (uint64_t)sql_get_int(q) };
 	job->job = (uint64_t)sql_get_int(q);
 	job->run_name = sql_get_text(q);
+	job->kind = sql_get_text(q);
 	job->source = sql_get_text(q);
 	job->target = sql_get_text(q);
 	job->state = (enum index_run_state)sql_get_int(q);

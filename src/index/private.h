@@ -118,7 +118,7 @@ void index_message_id(struct buf *out, const char *canonical, size_t len);
 /* Words for people as a row holds them: UTF-8, not too long; NULL: "". */
 const char *index_words(struct buf *out, const char *text);
 
-/* ---- rows.c ---- */
+/* ---- query.c ---- */
 
 /* The words of a query that "row" and "mailbox_sum" have in common, bound as
  * parameters 3 to 11. */

@@ -1,14 +1,10 @@
 #include "index/private.h"
 
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/mem.h"
-#include "base/text.h"
 #include "mail/datetime.h"
-#include "mail/msgid.h"
-#include "mail/name.h"
 
 /*
  * Rows come in two steps: a statement yields the keys of deliveries in the
@@ -24,6 +20,7 @@ struct index_rows {
 	bool by_box;    /* keys are asked for mailbox by mailbox */
 	bool keys_open; /* keys of a mailbox are being read */
 	bool ended;
+	int64_t told_late[2]; /* the mailbox and okey that was late last */
 	struct sql boxes, keys, row, former, box, linked, body, note;
 
 	struct {                        /* the mailbox of the last row */
@@ -39,39 +36,10 @@ struct index_rows {
 struct key {
 	int64_t job, mailbox, okey;
 	int64_t former; /* row of an entry given up for another one; 0: none */
+	bool late;      /* a version of it ended in the run looked at */
 };
 
-/* ---- the terms of a query ---- */
-
-void
-rows_filter_open(struct index_filter *f, const struct index_query *query)
-{
-	*f = (struct index_filter){ .query = query };
-	if (query->message_id == NULL || *query->message_id == '\0')
-		return;
-	/* As it would stand in a field, so that its key is the same. */
-	struct buf field = { 0 };
-	buf_fmt(&field, "<%s>", query->message_id);
-	f->mid64 = msgid_key(
-	    (struct header_slice){ .data = field.data, .len = field.len });
-	buf_free(&field);
-	text_utf8(&f->message_id, query->message_id, strlen(query->message_id));
-}
-
-void
-rows_filter_close(struct index_filter *f)
-{
-	buf_free(&f->message_id);
-}
-
-static void
-int_or_any(struct sql *q, bool any, int64_t value)
-{
-	if (any)
-		sql_null(q);
-	else
-		sql_int(q, value);
-}
+/* ---- open and close ---- */
 
 static bool
 is_set(const char *text)
@@ -79,91 +47,14 @@ is_set(const char *text)
 	return text != NULL && *text != '\0';
 }
 
-void
-rows_filter_bind(struct sql *q, const struct index_filter *f)
-{
-	const struct index_query *query = f->query;
-	int outcome =
-	    query->outcome < 0 ? (int)OUTCOME_DELIVERED : query->outcome;
-	int_or_any(q, outcome == OUTCOME_COUNT, outcome);
-	int_or_any(q, query->run == 0, (int64_t)query->run);
-	int_or_any(q, query->uid == 0, (int64_t)query->uid);
-	int_or_any(q, query->since == 0, query->since);
-	int_or_any(q, query->before == 0, query->before);
-	sql_text(q, is_set(query->volume) ? query->volume : NULL);
-	if (query->sha256 == NULL)
-		sql_null(q);
-	else
-		sql_blob(q, query->sha256, 32);
-	int_or_any(q, f->mid64 == 0, f->mid64);
-	sql_text(q, f->message_id.data);
-}
-
-/* An entry stays in its volume and a content in the archive when the message
- * has gone; what a run did to a message is told, gone or not. */
-static bool
-wants_ended(const struct index_query *query)
-{
-	return query->ended || query->run != 0 || is_set(query->volume) ||
-	       query->sha256 != NULL || is_set(query->message_id);
-}
-
-bool
-rows_span(struct index *ix, const struct index_query *query, int64_t account,
-    struct index_span *span, struct err *err)
-{
-	uint64_t run = query->as_of_run;
-	*span = (struct index_span){ .by = INT64_MAX, .beyond = INT64_MAX - 1 };
-	if (query->as_of != 0 && run == 0) {
-		if (!index_as_of(
-			ix, (uint64_t)account, query->as_of, &run, err))
-			return false;
-		span->by = span->beyond = (int64_t)run;
-	} else if (run != 0) {
-		span->by = span->beyond = (int64_t)run;
-	} else if (wants_ended(query)) {
-		span->beyond = 0;
-	}
-
-	return true;
-}
-
-static bool
-any_matches(const char *const *globs, size_t n, const char *display,
-    uint32_t attributes)
-{
-	for (size_t i = 0; i < n; i++)
-		if (name_matches(globs[i], display, attributes))
-			return true;
-
-	return false;
-}
-
-bool
-rows_want_mailbox(const struct index_query *query, const char *display,
-    const char *special_use)
-{
-	char role[64] = "";
-	snprintf(role, sizeof(role), "special:%s",
-	    special_use == NULL ? "" : special_use);
-	uint32_t attributes = name_role(role);
-	if (query->include_count > 0 &&
-	    !any_matches(
-		query->include, query->include_count, display, attributes))
-		return false;
-
-	return !any_matches(
-	    query->exclude, query->exclude_count, display, attributes);
-}
-
-/* ---- open and close ---- */
-
 static void
 choose_driver(struct index_rows *rows)
 {
 	const struct index_query *query = rows->query;
 	rows->by_box = false;
-	if (is_set(query->volume))
+	if (query->changes != 0)
+		rows->driver = SQL_ROWS_OF_CHANGES;
+	else if (is_set(query->volume))
 		rows->driver = SQL_ROWS_OF_VOLUME;
 	else if (query->sha256 != NULL)
 		rows->driver = SQL_ROWS_OF_CONTENT;
@@ -183,6 +74,8 @@ bind_driver(struct index_rows *rows)
 	struct sql *q = rows->by_box ? &rows->boxes : &rows->keys;
 	if (rows->by_box) {
 		sql_text(q, query->account);
+	} else if (rows->driver == SQL_ROWS_OF_CHANGES) {
+		sql_int(q, (int64_t)query->changes);
 	} else if (rows->driver == SQL_ROWS_OF_VOLUME) {
 		sql_text(q, query->volume);
 	} else if (rows->driver == SQL_ROWS_OF_CONTENT) {
@@ -376,6 +269,8 @@ next_key(struct index_rows *rows, struct key *key, bool *end, struct err *err)
 	key->okey = sql_get_int(&rows->keys);
 	key->former =
 	    rows->driver == SQL_ROWS_OF_VOLUME ? sql_get_int(&rows->keys) : 0;
+	key->late = rows->driver == SQL_ROWS_OF_CHANGES &&
+		    sql_get_int(&rows->keys) != 0;
 	*end = false;
 
 	return true;
@@ -385,6 +280,7 @@ next_key(struct index_rows *rows, struct key *key, bool *end, struct err *err)
 
 struct place { /* where a row's data lies, as ids */
 	int64_t volume, survivor;
+	int64_t to, settled; /* runs: its version's end, its delivery's */
 };
 
 static const char *
@@ -448,10 +344,12 @@ read_header(struct sql *q, struct catalog_row *row)
 /* Any version but the last ends where the next begins: only where the last
  * one is looked for does its end mean that the message has gone. */
 static void
-read_end(struct index_rows *rows, struct sql *q)
+read_end(struct index_rows *rows, struct sql *q, struct place *place)
 {
 	const char *ended = text_or_empty(q);
 	rows->out.ended = rows->in.span.beyond == 0 ? ended : "";
+	place->to = sql_get_int(q);
+	place->settled = sql_get_int(q);
 }
 
 static void
@@ -473,7 +371,7 @@ read_row(struct index_rows *rows, struct sql *q, const struct key *key,
 	read_placement(q, &out->row);
 	read_delivery(q, out, place);
 	read_header(q, &out->row);
-	read_end(rows, q);
+	read_end(rows, q, place);
 }
 
 /* The entry of the whole message whose data lies there; "" if none. */
@@ -564,6 +462,31 @@ read_more(struct index_rows *rows, const struct key *key,
 	return true;
 }
 
+/*
+ * What became of a message in the run that query.changes names; NONE: it is
+ * told elsewhere. What the run settled comes first, what ended comes late; a
+ * message whose flags changed has a version that ended too.
+ */
+static enum index_change
+change_of(
+    struct index_rows *rows, const struct key *key, const struct place *place)
+{
+	int64_t run = (int64_t)rows->query->changes;
+	bool delivered = rows->out.outcome == OUTCOME_DELIVERED;
+	if (!key->late)
+		return delivered ? CHANGE_BEGUN : CHANGE_OUTCOME;
+	bool again = rows->told_late[0] == key->mailbox &&
+		     rows->told_late[1] == key->okey;
+	rows->told_late[0] = key->mailbox;
+	rows->told_late[1] = key->okey;
+	if (again)
+		return CHANGE_NONE;
+	if (place->to == run)
+		return CHANGE_ENDED;
+
+	return delivered && place->settled != run ? CHANGE_BEGUN : CHANGE_NONE;
+}
+
 /* *met false: the query's other terms don't hold. */
 static bool
 fetch_row(
@@ -588,6 +511,10 @@ fetch_row(
 	if (!*met)
 		return true;
 	read_row(rows, q, key, &place);
+	if (rows->query->changes != 0) {
+		rows->out.change = change_of(rows, key, &place);
+		*met = rows->out.change != CHANGE_NONE;
+	}
 
 	return read_more(rows, key, &place, err);
 }

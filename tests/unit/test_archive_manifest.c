@@ -29,17 +29,43 @@ write_run(const char *name, const char *previous, const uint8_t *previous_sha,
 		.ended = 1700000100,
 		.previous = previous,
 		.previous_sha256 = previous_sha };
+	const struct manifest_account account = { .account = "a@x",
+		.kind = "imap",
+		.target = "archive",
+		.state = "incomplete",
+		.started = 1700000000,
+		.exit_code = 6,
+		.text = "the line broke" };
 	const struct manifest_mailbox box = { .account = "a@x",
+		.kind = "imap",
 		.mailbox = "INBOX",
+		.wire = "INBOX",
+		.wire_len = 5,
 		.uidvalidity = 7,
+		.separator = '/',
+		.counted = true,
 		.inventory = placements,
 		.delivered = placements };
+	const struct manifest_mailbox gone = { .account = "a@x",
+		.kind = "imap",
+		.mailbox = "Old",
+		.wire = "Old\xff",
+		.wire_len = 4,
+		.uidvalidity = 7,
+		.generation = 1,
+		.ended = true,
+		.emptied = true,
+		.by_wire = "New",
+		.by_wire_len = 3,
+		.by_uidvalidity = 8 };
 	const struct manifest_volume volume = { .name = "v-0001",
 		.sha256 = { 1, 2, 3 },
 		.octets = 12345,
 		.frames = 6 };
 	rig_must(manifest_begin(&m, rig.dir, &run, &err), &err);
+	rig_must(manifest_account(m, &account, &err), &err);
 	rig_must(manifest_mailbox(m, &box, &err), &err);
+	rig_must(manifest_mailbox(m, &gone, &err), &err);
 	for (unsigned i = 0; i < placements; i++) {
 		char subject[40];
 		snprintf(subject, sizeof(subject), "subject %u", i * 7919);
@@ -51,14 +77,20 @@ write_run(const char *name, const char *previous, const uint8_t *previous_sha,
 			.keywords = "",
 			.idate = 1700000000,
 			.entry = "a@x/INBOX/cur/x",
+			.claim = i % 5 == 0 ? CLAIM_KNOWN : CLAIM_WHOLE,
 			.subject = subject };
 		rig_must(
 		    manifest_placement(m, &row, "v-0001", i % 2, &err), &err);
 	}
-	const struct manifest_outcome outcome = { .account = "a@x",
+	const struct catalog_row lost = { .account = "a@x",
 		.mailbox = "\xff",
-		.uid = 9,
+		.wire = "\xff",
+		.wire_len = 1,
+		.generation = 2,
+		.uid = 9 };
+	const struct manifest_outcome outcome = { .row = &lost,
 		.outcome = "unreadable",
+		.class = "protocol",
 		.why = "the server says \"no\"" };
 	rig_must(manifest_outcome(m, &outcome, &err), &err);
 	rig_must(manifest_volume(m, &volume, &err), &err);
@@ -152,13 +184,29 @@ START_TEST(other_tools_read_a_manifest_and_it_fits_its_schema)
 		   "s=json.load(open(\"schemas/manifest.schema.json\"))\n"
 		   "kinds={k[\"properties\"][\"type\"].get(\"const\"):k "
 		   "for k in s[\"oneOf\"]}\n"
+		   "c=json.load(open(\"schemas/catalog.schema.json\"))\n"
+		   "more=set(c[\"properties\"])\n"
+		   "assert set(c[\"required\"])<=more\n"
+		   "seen=set()\n"
 		   "n=0\n"
 		   "for l in sys.stdin:\n"
 		   "    r=json.loads(l); k=kinds[r[\"type\"]]; n+=1\n"
 		   "    assert set(k[\"required\"])<=set(r), r\n"
-		   "    if r[\"type\"] not in (\"begun\",\"ended\"):\n"
-		   "        assert set(r)<=set(k[\"properties\"]), r\n"
-		   "assert n==3005 and r==dict(type=\"end\",lines=n), (n,r)\n'",
+		   "    seen.add(r[\"type\"])\n"
+		   "    may=set(k[\"properties\"])\n"
+		   "    if r[\"type\"]==\"begun\":\n"
+		   "        assert set(c[\"required\"])<=set(r), r\n"
+		   "        may|=more\n"
+		   "        known=r[\"claim\"]==\"known\"\n"
+		   "        assert r.get(\"known\",False)==known, r\n"
+		   "        for f in (\"volume\",\"entry\",\"frame\","
+		   "\"offset\"):\n"
+		   "            assert (r[f] is None)==known, r\n"
+		   "    assert set(r)<=may, r\n"
+		   "    if r[\"type\"]!=\"run\" and \"mailbox\" in r:\n"
+		   "        assert (\"wire\" in r)!=(\"wire_hex\" in r), r\n"
+		   "assert seen==set(kinds), set(kinds)-seen\n"
+		   "assert n==3007 and r==dict(type=\"end\",lines=n), (n,r)\n'",
 		rig.dir, rig.dir),
 	    0);
 }
