@@ -31,6 +31,8 @@ struct haul_options {
 				  negative: none */
 	long retry_wait_ms;   /* the first wait, then doubled; 0: 1,000 */
 	int64_t max_pause_ms; /* of a throttle; 0: one hour */
+	long flush_ms;        /* what came is made durable at least so often;
+				 0: 10,000 */
 };
 
 struct haul_failure {
@@ -40,11 +42,16 @@ struct haul_failure {
 
 struct haul_result {
 	struct index_counts counts;  /* the sums of all mailboxes */
-	uint64_t mailboxes;          /* opened */
+	uint64_t mailboxes;          /* read, or the same as before */
+	uint64_t mailboxes_same;     /* of them: not opened, can't be other */
+	uint64_t mailboxes_renamed;  /* under another name since the last run */
+	uint64_t mailboxes_gone;     /* the server says that there is none */
 	uint64_t mailboxes_excluded; /* by --include, --exclude */
 	uint64_t mailboxes_unselectable;
 	uint64_t mailboxes_failed;
-	uint64_t octets;               /* of messages delivered */
+	uint64_t octets;        /* of messages delivered */
+	uint64_t flags_changed; /* of messages that are kept */
+	uint64_t gone; /* not at the source any more; they stay in the target */
 	struct haul_failure *failures; /* the first of them */
 	size_t failure_count;
 	bool balanced;    /* outcomes sum to the inventory everywhere */
@@ -54,7 +61,9 @@ struct haul_result {
 
 /*
  * Run the job to its end: the target is flushed and sealed (not if
- * interrupted: the open volume is continued by the next run). False: the
+ * interrupted: the open volume is continued by the next run; nor with
+ * keep_open). Called twice for a job in one run, the second time replaces what
+ * the first counted. The caller tells index_run_job_begin and _end. False: the
  * account or the run failed as a whole; what was settled stays settled, and
  * the result tells how far it came. source: connected; replaced after a loss;
  * closed by the caller.

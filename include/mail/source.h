@@ -107,6 +107,9 @@ struct source_caps {
 	/* Mailboxes that the last list had to leave out (names with control
 	 * characters, lines that can't be read): each is a failed one. */
 	uint64_t unlisted;
+	/* The last list showed only the mailboxes that were asked for: one that
+	 * lacks is not gone. */
+	bool partial;
 };
 
 /*

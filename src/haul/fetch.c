@@ -9,7 +9,13 @@
 #include "base/stop.h"
 #include "mail/name.h"
 
-enum { WINDOW_MAX = 16384, WINDOW_DEFAULT = 2000, FAILURES_KEPT = 100 };
+enum {
+	WINDOW_MAX = 16384,
+	WINDOW_DEFAULT = 2000,
+	FAILURES_KEPT = 100,
+	/* Over mailboxes that move while they are read. */
+	PASSES_MAX = 3
+};
 
 static bool
 is_over(void *arg)
@@ -29,6 +35,7 @@ fetch_init(struct fetch *f, struct err *err)
 	f->okeys = mem_array(f->window, sizeof(*f->okeys));
 	f->sizes = mem_array(f->window, sizeof(*f->sizes));
 	f->connected = true;
+	filter_hash(&f->o->filter, f->filter_sha256);
 	f->retry = (struct retry){
 		.over = is_over,
 		.over_arg = f->belt,
@@ -65,12 +72,22 @@ fetch_push(struct fetch *f, struct belt **b)
 	return false;
 }
 
+bool
+fetch_sync(struct fetch *f)
+{
+	if (f->o->dry_run || queue_sync(f->belt))
+		return true;
+	f->stopped = true;
+
+	return false;
+}
+
 static bool
 reconnect(struct fetch *f, struct err *err)
 {
 	if (f->connected)
 		f->source->ops->close(&f->source->data, false);
-	f->connected = false;
+	f->connected = f->lister = false;
 	meter_set_phase(f->meter, METER_CONNECTING);
 	f->connected = f->o->connect(f->o->connect_arg, f->source, err);
 	if (f->connected)
@@ -101,49 +118,17 @@ fetch_recover(struct fetch *f, bool *reconnected, struct err *err)
 
 /* ---- the list of mailboxes ---- */
 
-struct boxes {
-	struct source_mailbox *array; /* strings owned */
-	size_t n;
-};
-
-static bool
-add_box(void *arg, const struct source_mailbox *box, struct err *err)
-{
-	struct boxes *boxes = arg;
-	(void)err;
-	boxes->array =
-	    mem_grow(boxes->array, boxes->n + 1, sizeof(*boxes->array));
-	struct source_mailbox *copy = &boxes->array[boxes->n++];
-	*copy = *box;
-	copy->name = mem_str(box->name);
-	copy->display = mem_str(box->display);
-	copy->mailbox_id = mem_str(box->mailbox_id);
-
-	return true;
-}
-
-static void
-free_boxes(struct boxes *boxes)
-{
-	for (size_t i = 0; i < boxes->n; i++) {
-		free((void *)boxes->array[i].name);
-		free((void *)boxes->array[i].display);
-		free((void *)boxes->array[i].mailbox_id);
-	}
-	free(boxes->array);
-	*boxes = (struct boxes){ 0 };
-}
-
 static bool
 list(struct fetch *f, struct boxes *boxes, struct err *err)
 {
 	bool again = false;
 	meter_set_phase(f->meter, METER_LISTING);
-	while (!f->source->ops->list(f->source->data, add_box, boxes, err)) {
-		free_boxes(boxes);
+	while (!f->source->ops->list(f->source->data, boxes_add, boxes, err)) {
+		boxes_free(boxes);
 		if (!fetch_recover(f, &again, err))
 			return false;
 	}
+	f->lister = true;
 
 	return true;
 }
@@ -184,7 +169,7 @@ static bool
 wanted(struct fetch *f, const struct source_mailbox *box)
 {
 	char rule[300];
-	if ((box->attributes & (MAILBOX_NOSELECT | MAILBOX_NONEXISTENT)) != 0) {
+	if (!box_selectable(box)) {
 		f->result->mailboxes_unselectable++;
 		return false;
 	}
@@ -197,7 +182,6 @@ wanted(struct fetch *f, const struct source_mailbox *box)
 	return true;
 }
 
-/* Those to be read move to the front. */
 static void
 choose(struct fetch *f, struct boxes *boxes)
 {
@@ -205,13 +189,13 @@ choose(struct fetch *f, struct boxes *boxes)
 	bool all_known = true;
 	size_t n = 0;
 	for (size_t i = 0; i < boxes->n; i++) {
-		struct source_mailbox box = boxes->array[i];
-		if (!wanted(f, &box))
+		struct box *box = &boxes->array[i];
+		box->wanted = wanted(f, &box->m);
+		if (!box->wanted)
 			continue;
-		boxes->array[i] = boxes->array[n];
-		boxes->array[n++] = box;
-		expected += box.messages;
-		all_known = all_known && box.uidvalidity != 0;
+		n++;
+		expected += box->m.messages;
+		all_known = all_known && box->m.uidvalidity != 0;
 	}
 	if (n == 0 && f->o->filter.include_count > 0)
 		log_add(LOG_WARN, "no mailbox matches --include");
@@ -220,13 +204,28 @@ choose(struct fetch *f, struct boxes *boxes)
 		atomic_store(&f->meter->expected, expected);
 }
 
+static bool
+read_box(
+    struct fetch *f, struct box *box, bool first, bool *opened, struct err *err)
+{
+	bool same = false;
+	if (f->o->dry_run)
+		return fetch_mailbox_dry(f, box, err);
+	if (first && !fetch_same(f, box, &same, err))
+		return false;
+	f->result->mailboxes_same += same;
+	*opened = *opened || !same;
+
+	return same || fetch_mailbox(f, box, err);
+}
+
 /* False: no other mailbox can be read either. */
 static bool
-one(struct fetch *f, const struct source_mailbox *box, struct err *err)
+one(struct fetch *f, struct box *box, bool first, bool *opened, struct err *err)
 {
-	meter_set_mailbox(f->meter, box->display);
-	bool ok = f->o->dry_run ? fetch_mailbox_dry(f, box, err)
-				: fetch_mailbox(f, box, err);
+	meter_set_mailbox(f->meter, box->m.display);
+	box->seen = box->again = false;
+	bool ok = read_box(f, box, first, opened, err);
 	wants_clear(&f->wants);
 	atomic_fetch_add(&f->meter->mailboxes_done, 1);
 	if (ok || f->stopped)
@@ -236,32 +235,63 @@ one(struct fetch *f, const struct source_mailbox *box, struct err *err)
 		err->scope = ERR_ACCOUNT;
 	if (err->scope >= ERR_ACCOUNT)
 		return false;
-	note_failure(f, box->display, err);
+	note_failure(f, box->m.display, err);
 
 	return true;
 }
 
 static bool
-each_mailbox(struct fetch *f, struct err *err)
+once(struct fetch *f, struct boxes *boxes, bool *opened, struct err *err)
 {
-	struct boxes boxes = { 0 };
-	bool ok = list(f, &boxes, err);
-	if (ok) {
-		count_unlisted(f);
-		choose(f, &boxes);
-	}
-	uint64_t n = atomic_load(&f->meter->mailboxes);
-	for (size_t i = 0; ok && i < n && !f->stopped; i++)
-		ok = one(f, &boxes.array[i], err);
-	free_boxes(&boxes);
+	bool ok = true;
+	for (size_t i = 0; ok && i < boxes->n && !f->stopped; i++)
+		if (boxes->array[i].wanted)
+			ok = one(f, &boxes->array[i], true, opened, err);
 
 	return ok;
+}
+
+/* Behind a barrier: the index must know what was settled. */
+static bool
+again(struct fetch *f, struct boxes *boxes, size_t n, struct err *err)
+{
+	bool ok = fetch_sync(f), opened;
+	atomic_fetch_add(&f->meter->mailboxes, n);
+	for (size_t i = 0; ok && i < boxes->n && !f->stopped; i++)
+		if (boxes->array[i].again)
+			ok = one(f, &boxes->array[i], false, &opened, err);
+
+	return ok || f->stopped;
+}
+
+static bool
+each_mailbox(struct fetch *f, struct boxes *boxes, struct err *err)
+{
+	bool opened = false;
+	size_t moved = 1;
+	if (!list(f, boxes, err))
+		return false;
+	count_unlisted(f);
+	choose(f, boxes);
+	if (!fetch_names(f, boxes, err) || !once(f, boxes, &opened, err))
+		return f->stopped;
+	for (int pass = 1; opened && moved > 0 && pass < PASSES_MAX; pass++) {
+		if (f->stopped)
+			return true;
+		if (!fetch_moved(f, boxes, &moved, err) ||
+		    (moved > 0 && !again(f, boxes, moved, err)))
+			return f->stopped;
+	}
+
+	return true;
 }
 
 bool
 fetch_run(struct fetch *f, struct err *err)
 {
-	bool ok = each_mailbox(f, err);
+	struct boxes boxes = { 0 };
+	bool ok = each_mailbox(f, &boxes, err);
+	boxes_free(&boxes);
 	if (f->stopped && stop_asked()) {
 		f->result->interrupted = true;
 		ok = true;

@@ -1,13 +1,11 @@
 #ifndef HAUL_FETCH_H
 #define HAUL_FETCH_H
 
+#include "boxes.h"
 #include "haul/haul.h"
 #include "queue.h"
 #include "retry.h"
 #include "wants.h"
-
-/* How a mailbox is read: only what is new, or all of it. */
-enum pass { PASS_DELTA = 1, PASS_FULL = 2 };
 
 /*
  * The fetching thread of a lane: lists the source's mailboxes, compares what
@@ -20,11 +18,13 @@ struct fetch {
 				  an index */
 	struct source *source; /* borrowed; replaced after a loss */
 	bool connected;
+	bool lister; /* this connection is the one that listed the mailboxes */
 	struct queue *belt; /* borrowed */
 	struct meter *meter;
 	struct haul_result *result;
 	struct retry retry;
 	struct wants wants;
+	uint8_t filter_sha256[32];
 	uint32_t window; /* announced and unanswered at most */
 	size_t allow;    /* requested at most: 1 after a loss, then doubled */
 	uint64_t *okeys, *sizes; /* window of each, for requests */
@@ -38,10 +38,18 @@ void fetch_free(struct fetch *);
 bool fetch_run(struct fetch *, struct err *);
 
 /* One mailbox (mailbox.c). False: *err, scope MAILBOX or wider. */
-bool fetch_mailbox(struct fetch *, const struct source_mailbox *, struct err *);
-/* The same, only counted. */
-bool fetch_mailbox_dry(
-    struct fetch *, const struct source_mailbox *, struct err *);
+bool fetch_mailbox(struct fetch *, struct box *, struct err *);
+/* The same, only counted (dry.c). */
+bool fetch_mailbox_dry(struct fetch *, struct box *, struct err *);
+/* A mailbox of which the list says that nothing changed is told as it was
+ * (same.c); *same: so it is done. */
+bool fetch_same(struct fetch *, struct box *, bool *same, struct err *);
+/* Mailboxes that the index holds and the list doesn't: renamed ones go on
+ * under their new names, others end if the server says that they are gone
+ * (names.c). */
+bool fetch_names(struct fetch *, struct boxes *, struct err *);
+/* Which mailboxes moved since they were read: .again (moved.c). */
+bool fetch_moved(struct fetch *, struct boxes *, size_t *n, struct err *);
 
 /* After a failure: wait, and connect again if the connection is gone.
  * *reconnected: the mailbox has to be opened again. False: give up, *err says
@@ -49,5 +57,7 @@ bool fetch_mailbox_dry(
 bool fetch_recover(struct fetch *, bool *reconnected, struct err *);
 /* Hand over; false if the delivering thread gave up (stopped is set then). */
 bool fetch_push(struct fetch *, struct belt **);
+/* Wait until all that was handed over is settled; false as fetch_push. */
+bool fetch_sync(struct fetch *);
 
 #endif

@@ -13,7 +13,8 @@ placement_keep(struct kept_placement *out, const struct placement *p)
 {
 	*out = (struct kept_placement){ .p = *p };
 	out->p.text = p->text == NULL ? NULL : mem_dup(p->text, p->text_len);
-	out->p.email_id = NULL;
+	out->p.email_id = mem_str(p->email_id);
+	out->p.message_id = NULL;
 	if (p->keyword_count > 0) {
 		out->keywords =
 		    mem_array(p->keyword_count, sizeof(*out->keywords));
@@ -30,6 +31,7 @@ placement_drop(struct kept_placement *k)
 		free(k->keywords[i]);
 	free(k->keywords);
 	free((void *)k->p.text);
+	free((void *)k->p.email_id);
 	*k = (struct kept_placement){ 0 };
 }
 
@@ -50,6 +52,8 @@ belt_free(struct belt **b)
 		return;
 	placement_drop(&(*b)->placement);
 	content_free(&(*b)->content);
+	ranges_free(&(*b)->ranges);
+	free((*b)->before);
 	free((*b)->text);
 	free((*b)->name);
 	free((*b)->display);
@@ -59,10 +63,11 @@ belt_free(struct belt **b)
 
 struct queue {
 	pthread_mutex_t lock; /* guards all below */
-	pthread_cond_t room, more;
+	pthread_cond_t room, more, settled;
 	struct belt *first, **last;
 	size_t count, max_count;
 	uint64_t octets, max_octets;
+	uint64_t syncs, synced; /* asked for, answered */
 	bool cancelled;
 };
 
@@ -83,6 +88,7 @@ queue_new(size_t max_count, uint64_t max_octets)
 	must(pthread_mutex_init(&q->lock, NULL));
 	must(pthread_cond_init(&q->room, &monotonic));
 	must(pthread_cond_init(&q->more, &monotonic));
+	must(pthread_cond_init(&q->settled, &monotonic));
 	must(pthread_condattr_destroy(&monotonic));
 	q->last = &q->first;
 	q->max_count = max_count;
@@ -104,6 +110,7 @@ queue_free(struct queue **queue)
 	}
 	pthread_cond_destroy(&q->room);
 	pthread_cond_destroy(&q->more);
+	pthread_cond_destroy(&q->settled);
 	pthread_mutex_destroy(&q->lock);
 	free(q);
 	*queue = NULL;
@@ -112,7 +119,8 @@ queue_free(struct queue **queue)
 static uint64_t
 weight(const struct belt *b)
 {
-	return b->content == NULL ? 0 : content_size(b->content);
+	return b->ranges.octets +
+	       (b->content == NULL ? 0 : content_size(b->content));
 }
 
 /* An empty belt takes anything, or a message above max_octets would hang. */
@@ -190,12 +198,40 @@ queue_pop(struct queue *q, int wait_ms)
 	return b;
 }
 
+bool
+queue_sync(struct queue *q)
+{
+	struct belt *b = belt_new(BELT_SYNC, 0);
+	must(pthread_mutex_lock(&q->lock));
+	uint64_t mine = ++q->syncs;
+	must(pthread_mutex_unlock(&q->lock));
+	bool ok = queue_push(q, &b);
+	belt_free(&b);
+	must(pthread_mutex_lock(&q->lock));
+	while (ok && !q->cancelled && q->synced < mine)
+		must(pthread_cond_wait(&q->settled, &q->lock));
+	ok = ok && !q->cancelled;
+	must(pthread_mutex_unlock(&q->lock));
+
+	return ok;
+}
+
+void
+queue_synced(struct queue *q)
+{
+	must(pthread_mutex_lock(&q->lock));
+	q->synced++;
+	must(pthread_cond_broadcast(&q->settled));
+	must(pthread_mutex_unlock(&q->lock));
+}
+
 void
 queue_cancel(struct queue *q)
 {
 	must(pthread_mutex_lock(&q->lock));
 	q->cancelled = true;
 	must(pthread_cond_broadcast(&q->room));
+	must(pthread_cond_broadcast(&q->settled));
 	must(pthread_mutex_unlock(&q->lock));
 }
 

@@ -154,6 +154,7 @@ capabilities(const void *data, struct source_caps *caps)
 	const struct imap_source *i = data;
 	/* Where one mailbox was asked for by name, others are no loss. */
 	*caps = (struct source_caps){ .window = IMAP_FLYING_MESSAGES,
+		.partial = i->options.only_mailbox != NULL,
 		.unlisted =
 		    i->options.only_mailbox == NULL ? i->listing.unlisted : 0 };
 }

@@ -1,0 +1,273 @@
+/*
+ * Which generation of a mailbox the source shows, and how it is to be read.
+ *
+ * A new UIDVALIDITY, or a UIDNEXT that went down, begins a generation. Its
+ * messages are listed with their Message-IDs and looked for in the generation
+ * before (rematch.c). That one ends with the transaction that stores the new
+ * one's state, so a kill before leaves it to be looked into again.
+ *
+ * UIDVALIDITY may change under us. Then the reading is begun anew, behind a
+ * barrier, as the index has to know all that was settled. A server that does
+ * it again and again would keep us for ever: CHANGES_MAX times in a run.
+ */
+#include <inttypes.h>
+#include <string.h>
+
+#include "base/log.h"
+#include "base/mem.h"
+#include "reading.h"
+
+enum { CHANGES_MAX = 2 };
+
+/* ---- is the last pass enough to look only at what is new? ---- */
+
+/* Some message is to be asked for again, or the index lost count. */
+static bool
+must_retry(struct reading *r, bool *yes, struct err *err)
+{
+	struct fetch *f = r->f;
+	const struct source_state *state = &r->delta.state;
+	uint64_t by[OUTCOME_COUNT];
+	bool todo = false;
+	*yes = false;
+	r->excluded_before = 0;
+	if (!index_todo(f->index, f->o->job, r->mailbox, &todo, err))
+		return false;
+	if (!todo)
+		return true;
+	if (!index_live_count(f->index, f->o->job, r->mailbox, 0,
+		state->uidnext - 1, by, err))
+		return false;
+	r->excluded_before = by[OUTCOME_EXCLUDED];
+	*yes = by[OUTCOME_PENDING] + by[OUTCOME_QUARANTINED] +
+		   by[OUTCOME_UNREADABLE] + by[OUTCOME_UNKNOWN] >
+	       0;
+
+	return true;
+}
+
+static bool
+delta_is_enough(
+    struct reading *r, uint64_t uidvalidity, bool *yes, struct err *err)
+{
+	struct fetch *f = r->f;
+	bool retry = false;
+	*yes = false;
+	if (!index_delta(f->index, f->o->job, r->mailbox, &r->delta, err))
+		return false;
+	r->delta.state.uidvalidity = uidvalidity;
+	if (!r->delta.found || r->delta.state.uidnext == 0 ||
+	    memcmp(f->filter_sha256, r->delta.filter_sha256,
+		sizeof(f->filter_sha256)) != 0)
+		return true;
+	if (!must_retry(r, &retry, err))
+		return false;
+	*yes = !retry;
+
+	return true;
+}
+
+/* ---- opening ---- */
+
+bool
+reading_open(struct reading *r, const struct source_state *state,
+    struct source_opened *opened, struct err *err)
+{
+	struct fetch *f = r->f;
+	bool again = false;
+	while (!f->source->ops->open(
+	    f->source->data, r->box->m.name, state, opened, err))
+		if (err->scope < ERR_ACCOUNT && err->code != ERR_THROTTLE)
+			return false;
+		else if (!fetch_recover(f, &again, err))
+			return false;
+
+	return true;
+}
+
+static bool
+changes_too_often(const struct reading *r, uint64_t now, struct err *err)
+{
+	err_set(err, ERR_MAILBOX, ERR_UIDVALIDITY,
+	    "UIDVALIDITY changed %d times during this run, at last to %" PRIu64
+	    ": a mailbox whose messages get new numbers on each connection "
+	    "can't be followed; what was copied is kept, nothing was ended",
+	    r->box->changes, now);
+
+	return err_hint(err, "The server's owner has to mend it.");
+}
+
+static bool
+note_uidvalidity(
+    struct reading *r, uint64_t before, uint64_t now, struct err *err)
+{
+	struct box *box = r->box;
+	uint64_t known = box->uidvalidity != 0 ? box->uidvalidity : before;
+	box->uidvalidity = now;
+	if (known == 0 || known == now)
+		return true;
+	log_add(LOG_WARN,
+	    "%s: UIDVALIDITY changed from %" PRIu64 " to %" PRIu64
+	    ": every message is looked at again, none is stored twice",
+	    box->m.display, known, now);
+
+	return ++box->changes <= CHANGES_MAX || changes_too_often(r, now, err);
+}
+
+bool
+reading_is_same(
+    struct reading *r, const struct source_opened *opened, struct err *err)
+{
+	if (opened->uidvalidity == r->opened.uidvalidity)
+		return true;
+	if (!note_uidvalidity(r, 0, opened->uidvalidity, err))
+		return false;
+	r->another = true;
+
+	return err_set(err, ERR_MAILBOX, ERR_UIDVALIDITY,
+	    "UIDVALIDITY changed during the run");
+}
+
+/* ---- the generation's row ---- */
+
+/* UIDs were given out that the server has forgotten: a restore from a backup
+ * that kept UIDVALIDITY. They may name other messages by now. */
+static bool
+went_back(const struct reading *r)
+{
+	return r->delta.found &&
+	       r->opened.uidvalidity == r->delta.state.uidvalidity &&
+	       r->opened.uidnext != 0 &&
+	       r->opened.uidnext < r->delta.state.uidnext;
+}
+
+static bool
+restart(struct reading *r, const struct source_mailbox *m, struct err *err)
+{
+	struct fetch *f = r->f;
+	log_add(LOG_WARN,
+	    "%s: UIDNEXT went down from %" PRIu64 " to %" PRIu64
+	    ": every message is looked at again, none is stored twice",
+	    m->display, r->delta.state.uidnext, r->opened.uidnext);
+	r->fresh_volume = true;
+
+	return index_mailbox_restart(f->index, f->o->source_account, m,
+	    r->opened.uidvalidity, f->o->run, &r->mailbox, err);
+}
+
+/* live: the generation that the index knew; 0: none. */
+static bool
+enter_generation(struct reading *r, uint64_t live, struct err *err)
+{
+	struct fetch *f = r->f;
+	struct source_mailbox m = r->box->m;
+	bool is_new = true;
+	if (m.mailbox_id == NULL)
+		m.mailbox_id = r->opened.mailbox_id;
+	if (went_back(r))
+		return restart(r, &m, err);
+	if (!index_mailbox(f->index, f->o->source_account, &m,
+		r->opened.uidvalidity, f->o->run, &r->mailbox, &is_new, err))
+		return false;
+	r->has_rows = !is_new;
+	/* An old generation came back: the names of its entries are taken, and
+	 * octets may be kept for the very same UIDs. */
+	bool revived = r->mailbox != live && !is_new;
+	r->fresh_volume = revived;
+	r->rematch.on = r->rematch.on || revived;
+
+	return true;
+}
+
+static bool
+look_back(struct reading *r, bool with_ids, struct err *err)
+{
+	struct source_opened again;
+	bool revived = r->rematch.on;
+	bool full = !went_back(r);
+	if (!rematch_collect(r, err))
+		return false;
+	r->rematch.on = r->rematch.on || revived;
+	if (full && (with_ids || r->rematch.n == 0))
+		return true;
+	struct source_state state = { .message_ids = r->rematch.n > 0 };
+	if (!reading_open(r, &state, &again, err) ||
+	    !reading_is_same(r, &again, err))
+		return false;
+	r->opened = again;
+
+	return true;
+}
+
+/* ---- the beginning of a reading ---- */
+
+static bool
+push_open(struct reading *r)
+{
+	struct belt *b = belt_new(BELT_OPEN, r->mailbox);
+	b->box = r->box->number;
+	b->name = mem_str(r->box->m.name);
+	b->display = mem_str(r->box->m.display);
+	b->separator = r->box->m.separator;
+	b->attributes = r->box->m.attributes;
+	b->uidvalidity = r->opened.uidvalidity;
+	b->counts.inventory = r->opened.messages;
+	b->fresh_volume = r->fresh_volume;
+
+	return fetch_push(r->f, &b);
+}
+
+static void
+set_pass(struct reading *r, bool delta)
+{
+	r->pass = delta ? PASS_DELTA : PASS_FULL;
+	r->next_okey = delta ? r->delta.state.uidnext : 1;
+	r->new_from = UINT64_MAX;
+	r->modseq = r->opened.modseq;
+	ahead_start(&r->ahead, r->has_rows ? r->f->index : NULL, r->f->o->job,
+	    r->mailbox);
+	ahead_seek(&r->ahead, r->next_okey);
+}
+
+bool
+reading_begin(struct reading *r, struct err *err)
+{
+	struct fetch *f = r->f;
+	uint64_t live = 0, uidvalidity = 0;
+	bool found = false, enough = false;
+	if (!index_live_mailbox(f->index, f->o->source_account, r->box->m.name,
+		&live, &uidvalidity, &found, err))
+		return false;
+	r->mailbox = live;
+	if (!rematch_collect(r, err) ||
+	    (found && !delta_is_enough(r, uidvalidity, &enough, err)))
+		return false;
+	enough = enough && !r->rematch.on;
+	bool with_ids = r->rematch.n > 0;
+	struct source_state state = { .message_ids = with_ids };
+	if (enough)
+		state = r->delta.state;
+	if (!reading_open(r, &state, &r->opened, err) ||
+	    !note_uidvalidity(
+		r, found ? uidvalidity : 0, r->opened.uidvalidity, err) ||
+	    !enter_generation(r, live, err))
+		return false;
+	if (found && r->mailbox != live) {
+		enough = false;
+		if (!look_back(r, with_ids, err))
+			return false;
+	}
+	set_pass(r, enough);
+
+	return push_open(r);
+}
+
+void
+reading_free(struct reading *r)
+{
+	ahead_free(&r->ahead);
+	ranges_free(&r->told);
+	ranges_free(&r->gone);
+	ranges_free(&r->missed);
+	rematch_free(&r->rematch);
+}

@@ -1,0 +1,119 @@
+#ifndef HAUL_READING_H
+#define HAUL_READING_H
+
+#include "ahead.h"
+#include "fetch.h"
+#include "okeys.h"
+
+/*
+ * A mailbox being read.  What holds for every pass over it:
+ *
+ * 1. Nothing ends but by a pass that told everything it looked for and whose
+ *    sums came out. What seems gone is only noted until then (.gone, .missed);
+ *    a filter, a failure, a lost connection in the middle of a full pass or a
+ *    missing answer therefore never end a message.
+ * 2. The state is stored only if the index then holds as many live messages
+ *    below its UIDNEXT as it says (.messages, less those that vanished while
+ *    they were fetched). So the next delta pass may count on: live before -
+ *    gone + new = EXISTS. If that doesn't come out, the pass is widened to a
+ *    full one, once; there, what the server counts and doesn't list is
+ *    unknown.
+ * 3. The stored HIGHESTMODSEQ is the one of the first EXAMINE: what changes
+ *    behind it is told again.
+ * 4. Everything goes over the belt in the order in which it was told, so a
+ *    change can't overtake the message it is of.
+ */
+
+/* How a mailbox is read: only what is new, or all of it. */
+enum pass { PASS_DELTA = 1, PASS_FULL = 2 };
+
+enum { REMATCH_BOXES = 4 };
+
+/* Where messages of a new generation may be kept already. */
+struct rematch {
+	uint64_t *ends; /* owned: all that end once this one was seen whole */
+	size_t end_count;
+	/* The newest of them: looked into, one to one. */
+	struct {
+		uint64_t mailbox;
+		struct okeys taken;
+	} in[REMATCH_BOXES];
+	size_t n;
+	bool on; /* even if n is 0: octets may be kept under this name */
+};
+
+struct reading {
+	struct fetch *f;
+	struct box *box;
+	uint64_t mailbox;  /* index id of the generation */
+	bool has_rows;     /* the index may know its messages */
+	bool fresh_volume; /* see BELT_OPEN */
+	bool another;      /* UIDVALIDITY changed: begin anew */
+	enum pass pass;
+	struct index_delta delta;
+	uint64_t excluded_before;    /* of the live ones a delta begins with */
+	struct source_opened opened; /* at first */
+	uint64_t modseq;             /* of that EXAMINE */
+	uint64_t next_okey;          /* all below were announced in this pass */
+	bool started;                /* DELTA: what is new has begun */
+	/* FULL after a DELTA: this one took all from new_from to below new_to;
+	 * what came since is above. */
+	uint64_t new_from, new_to;
+	uint64_t listed;  /* announced as new or by a full pass, bad ones too */
+	uint64_t arrived; /* of them, above the UIDNEXT of the EXAMINE */
+	struct index_counts counts; /* not yet on the belt */
+	bool nameless;              /* some message had no UID to record */
+	bool cut;                   /* a connection broke in the middle */
+	bool widened;
+	bool strange; /* the source knows messages below UIDNEXT that the index
+			 doesn't */
+	struct ahead ahead;
+	struct ranges told;    /* DELTA: CHANGED and ALIVE */
+	struct ranges gone;    /* DELTA: as told */
+	struct ranges missed;  /* passed over: live and not SEEN … */
+	uint64_t missed_count; /* … but for those that had vanished */
+	uint64_t missed_last;  /* the last one, if nothing was told since; 0 */
+	uint64_t gone_count;   /* of .gone, messages of the index */
+	struct rematch rematch;
+	/* the end, as told: */
+	bool announced, complete, swept;
+	struct source_state state;
+	uint64_t expunged;
+};
+
+/* ---- generation.c: which generation it is, and how it is to be read ---- */
+bool reading_begin(struct reading *, struct err *);
+/* Opens, through broken connections. */
+bool reading_open(struct reading *, const struct source_state *,
+    struct source_opened *, struct err *);
+/* False, with .another set, if it has another UIDVALIDITY by now. */
+bool reading_is_same(
+    struct reading *, const struct source_opened *, struct err *);
+void reading_free(struct reading *);
+
+/* ---- announced.c: what a pass tells ---- */
+bool reading_announce(struct reading *, bool *later, struct err *);
+
+/* ---- sweep.c: what is gone, and whether the sums come out ---- */
+/* All live rows below okey that were not told are noted. */
+bool reading_pass_over(struct reading *, uint64_t okey, struct err *);
+/* After END of a delta pass. *widen: look at all of them. */
+bool reading_reckon_delta(struct reading *, bool *widen, struct err *);
+void reading_reckon_full(struct reading *);
+bool reading_push_gone(struct reading *);
+
+/* ---- rematch.c ---- */
+bool rematch_collect(struct reading *, struct err *);
+/* Is this new message kept already? *maybe: only its octets can tell. */
+bool rematch_find(struct reading *, const struct placement *,
+    uint8_t sha256[32], bool *found, bool *maybe, struct err *);
+/* A message of this generation that is settled has taken its twin. */
+bool rematch_reserve(struct reading *, const struct placement *, struct err *);
+void rematch_free(struct rematch *);
+
+/* ---- mailbox.c ---- */
+bool reading_push_counts(struct reading *);
+bool reading_push_outcome(struct reading *, struct kept_placement *,
+    enum outcome, const char *class, const char *text, const char *words);
+
+#endif
