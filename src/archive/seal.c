@@ -137,7 +137,13 @@ give_name(const struct volume *v, struct err *err)
 	if (!ok)
 		err_errno(err, ERR_RUN, "%s: rename", v->path);
 	buf_free(&path);
-	if (!ok || !file_sync_dir(v->dir, err)) {
+	if (ok && !file_sync_dir(v->dir, err)) {
+		/* Not for want of room: nobody may cut back what has its final
+		 * name. The next run finds it there. */
+		err->code = ERR_IO;
+		ok = false;
+	}
+	if (!ok) {
 		err->scope = ERR_RUN;
 		return false;
 	}
