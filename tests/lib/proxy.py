@@ -2,8 +2,9 @@
 """A TCP proxy that breaks connections at chosen octets.
 
 Listens on 127.0.0.1 and writes its port to --port-file. What it did goes to
---log, one word and a number a line: accept, cut, stall, refuse, back, end.
-Octets are those that came from the server. Ends by SIGTERM.
+--log, one word and a number a line: accept, cut, flip, stall, refuse, back,
+sent, end. Octets are those that came from the server, or with --sent those that came
+from the client. Ends by SIGTERM.
 """
 import argparse
 import os
@@ -16,7 +17,7 @@ import threading
 import time
 
 
-def parse():
+def parse(arguments=None):
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--to", required=True, metavar="HOST:PORT")
     parser.add_argument("--port", type=int, default=0)
@@ -29,16 +30,22 @@ def parse():
     parser.add_argument("--how", choices=["rst", "fin"], default="rst")
     parser.add_argument("--stall", type=int, metavar="N",
                         help="after N octets pass nothing on, close nothing")
+    parser.add_argument("--flip", type=int, metavar="N",
+                        help="the N-th octet, from 1, comes with a bit turned")
+    parser.add_argument("--sent", action="store_true",
+                        help="cut, stall and flip what the client sends")
     parser.add_argument("--times", type=int, default=1 << 30, metavar="K",
                         help="only the first K connections are hurt")
     parser.add_argument("--refuse", type=float, default=0, metavar="SECONDS",
                         help="after each cut nobody listens for so long")
     parser.add_argument("--dribble", action="store_true",
                         help="pass the server's octets on one by one")
+    parser.add_argument("--dribble-sent", action="store_true",
+                        help="pass the client's octets on one by one")
     parser.add_argument("--delay", type=float, default=0, metavar="MS",
                         help="hold every piece back for so long, each way")
     parser.add_argument("--seed", default="1")
-    return parser.parse_args()
+    return parser.parse_args(arguments)
 
 
 class Proxy:
@@ -91,16 +98,16 @@ class Proxy:
         self.log("back")
 
     def chosen(self):
-        """(octets until the cut, octets until the stall); None: never."""
+        """(octet of the cut, of the stall, of the flip); None: never."""
         with self.lock:
             if self.hurt >= self.o.times:
-                return None, None
+                return None, None, None
             self.hurt += 1
             cut = self.o.cut
             if self.o.cut_between:
                 low, high = map(int, self.o.cut_between.split(":"))
                 cut = self.random.randint(low, high)
-            return cut, self.o.stall
+            return cut, self.o.stall, self.o.flip
 
     def serve(self, client):
         try:
@@ -119,29 +126,40 @@ class Proxy:
         server.close()
 
     def carry(self, client, server):
-        cut, stall = self.chosen()
-        passed = 0
+        """Until one side has ended, or is made to."""
+        plan = self.chosen()
+        passed = {client: 0, server: 0}
+        hurt = client if self.o.sent else server
         while True:
-            ready, _, _ = select.select([client, server], [], [])
-            if client in ready:
-                data = client.recv(65536)
+            for one in select.select([client, server], [], [])[0]:
+                data = one.recv(65536)
                 if not data:
-                    break
-                self.wait()
-                server.sendall(data)
-            if server in ready:
-                data = server.recv(65536)
-                if not data:
-                    break
-                self.wait()
-                limit = min(x for x in (cut, stall, 1 << 62) if x is not None)
-                part = data[:limit - passed]
-                self.send(client, part)
-                passed += len(part)
-                if passed >= limit:
-                    self.hurt_now(client, server, passed, limit == cut)
+                    self.log("sent", passed[client])
+                    self.log("end", passed[server])
                     return
-        self.log("end", passed)
+                self.wait()
+                other = server if one is client else client
+                if one is not hurt:
+                    self.send(other, data)
+                    passed[one] += len(data)
+                elif not self.hurtful(other, data, passed, one, plan):
+                    self.hurt_now(client, server, passed[one],
+                                  passed[one] == plan[0])
+                    return
+
+    def hurtful(self, other, data, passed, one, plan):
+        """Pass on what the plan allows; False if it has come to its end."""
+        cut, stall, flip = plan
+        limit = min(x for x in (cut, stall, 1 << 62) if x is not None)
+        at = passed[one]
+        data = data[:limit - at]
+        if flip is not None and at < flip <= at + len(data):
+            data = bytearray(data)
+            data[flip - at - 1] ^= 1 << flip % 8
+            self.log("flip", flip)
+        self.send(other, data)
+        passed[one] += len(data)
+        return passed[one] < limit
 
     def hurt_now(self, client, server, passed, is_cut):
         if is_cut:
@@ -160,12 +178,13 @@ class Proxy:
         if self.o.delay:
             time.sleep(self.o.delay / 1000)
 
-    def send(self, client, data):
-        if not self.o.dribble:
-            client.sendall(data)
+    def send(self, to, data):
+        to_server = to.getpeername() == self.to
+        if not (self.o.dribble_sent if to_server else self.o.dribble):
+            to.sendall(data)
             return
         for i in range(len(data)):
-            client.sendall(data[i:i + 1])
+            to.sendall(data[i:i + 1])
 
     @staticmethod
     def end(s, how):
