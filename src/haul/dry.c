@@ -30,7 +30,7 @@ begin(struct reading *r, struct err *err)
 	    !index_live_mailbox(f->index, f->o->source_account, r->box->m.name,
 		&r->mailbox, &uidvalidity, &r->has_rows, err))
 		return false;
-	if (!reading_open(r, &all, &r->opened, err))
+	if (!reading_select(r, &all, &r->opened, err))
 		return false;
 	r->has_rows = r->has_rows && r->opened.uidvalidity == uidvalidity;
 	ahead_start(

@@ -70,7 +70,7 @@ delta_is_enough(
 /* ---- opening ---- */
 
 bool
-reading_open(struct reading *r, const struct source_state *state,
+reading_select(struct reading *r, const struct source_state *state,
     struct source_opened *opened, struct err *err)
 {
 	struct fetch *f = r->f;
@@ -191,7 +191,7 @@ look_back(struct reading *r, bool with_ids, struct err *err)
 	if (full && (with_ids || r->rematch.n == 0))
 		return true;
 	struct source_state state = { .message_ids = r->rematch.n > 0 };
-	if (!reading_open(r, &state, &again, err) ||
+	if (!reading_select(r, &state, &again, err) ||
 	    !reading_is_same(r, &again, err))
 		return false;
 	r->opened = again;
@@ -247,7 +247,7 @@ reading_begin(struct reading *r, struct err *err)
 	struct source_state state = { .message_ids = with_ids };
 	if (enough)
 		state = r->delta.state;
-	if (!reading_open(r, &state, &r->opened, err) ||
+	if (!reading_select(r, &state, &r->opened, err) ||
 	    !note_uidvalidity(
 		r, found ? uidvalidity : 0, r->opened.uidvalidity, err) ||
 	    !enter_generation(r, live, err))

@@ -167,7 +167,7 @@ widen(struct reading *r, struct err *err)
 	r->expunged = 0;
 	r->announced = r->cut = false;
 	ahead_seek(&r->ahead, 1);
-	if (!reading_open(r, &all, &opened, err) ||
+	if (!reading_select(r, &all, &opened, err) ||
 	    !reading_is_same(r, &opened, err))
 		return false;
 	r->opened.messages = opened.messages;
@@ -278,7 +278,7 @@ resume(struct reading *r, struct err *err)
 	struct source_opened opened;
 	struct source_state state = where_it_was(r);
 
-	return reading_open(r, &state, &opened, err) &&
+	return reading_select(r, &state, &opened, err) &&
 	       reading_is_same(r, &opened, err);
 }
 

@@ -84,7 +84,7 @@ struct reading {
 /* ---- generation.c: which generation it is, and how it is to be read ---- */
 bool reading_begin(struct reading *, struct err *);
 /* Opens, through broken connections. */
-bool reading_open(struct reading *, const struct source_state *,
+bool reading_select(struct reading *, const struct source_state *,
     struct source_opened *, struct err *);
 /* False, with .another set, if it has another UIDVALIDITY by now. */
 bool reading_is_same(
