@@ -156,7 +156,7 @@ fill(struct sheet *s, int fd, struct err *err)
 	s->in_at = 0;
 	if (s->in_len == sizeof(s->in))
 		return refuse(
-		    err, s, s->line, "the line has more than 65536 octets");
+		    err, s, s->line + 1, "the line has more than 65536 octets");
 	ssize_t n = read(fd, s->in + s->in_len, sizeof(s->in) - s->in_len);
 	if (n < 0 && errno != EINTR)
 		return err_errno(err, ERR_RUN, "can't read %s", s->path);

@@ -375,8 +375,7 @@ static const char *const passwords[] = {
 	"archive: a\nsource: { password: hunter2 }\n",
 	"archive: a\nsource: { Password: hunter2 }\n",
 	"archive: a\nsource_password: hunter2\n",
-	"archive: a\naccounts: [{ source_user: a, source_password: hunter2 "
-	"}]\n",
+	"archive: a\naccounts: [{source_user: a, source_password: hunter2}]\n",
 	"archive: a\nsource: { url: \"imaps://u:hunter2@h/\" }\n",
 	"archive: a\naccounts: [{source_user: a, password: hunter2}]\n",
 };
