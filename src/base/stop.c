@@ -62,9 +62,9 @@ on_nothing(int number)
 void
 stop_follow(int signal)
 {
-	sigset_t all, before;
+	sigset_t all;
 	sigfillset(&all);
-	sigprocmask(SIG_BLOCK, &all, &before);
+	sigprocmask(SIG_BLOCK, &all, NULL);
 	if (event >= 0)
 		close(event); /* the parent's, which it would wake */
 	event = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
@@ -75,10 +75,8 @@ stop_follow(int signal)
 	action.sa_handler = on_nothing;
 	sigaction(SIGINT, &action, NULL);
 	sigaction(SIGTERM, &action, NULL);
-	sigdelset(&before, signal);
-	sigdelset(&before, SIGINT);
-	sigdelset(&before, SIGTERM);
-	sigprocmask(SIG_SETMASK, &before, NULL);
+	sigemptyset(&all);
+	sigprocmask(SIG_SETMASK, &all, NULL);
 }
 
 int

@@ -8,6 +8,7 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "base/text.h"
+#include "check_accounts.h"
 #include "commands.h"
 #include "mail/datetime.h"
 #include "mail/name.h"
@@ -267,6 +268,13 @@ command_check(const struct options *o)
 {
 	struct endpoint endpoint = { 0 };
 	struct err err;
+	if (o->arg_count == 0)
+		return check_accounts(o);
+	if (o->config != NULL) {
+		err_set(&err, ERR_RUN, ERR_USAGE,
+		    "check takes an endpoint or -c FILE, not both");
+		return screen_error(&err);
+	}
 	if (!endpoint_parse(&endpoint, o->args[0], &err))
 		return screen_error(&err);
 	bool archive = endpoint.kind == ENDPOINT_ARCHIVE;

@@ -5,6 +5,7 @@
 
 /* Each returns the exit code, after printing what went wrong. */
 int command_copy(const struct options *);
+int command_run(const struct options *);
 int command_check(const struct options *);
 int command_ls(const struct options *);
 int command_show(const struct options *);

@@ -23,8 +23,21 @@ static const struct command commands[] = {
 	    "--source-password-command, from MAILHAUL_SOURCE_PASSWORD, or "
 	    "asked for.",
 	    command_copy },
-	{ "check", IN_CHECK, 1, 1, "ENDPOINT",
-	    "log in, list mailboxes with counts and sizes; write nothing", NULL,
+	{ "run", IN_RUN, 0, 0, "",
+	    "copy every account of a file; run again: only what is new",
+	    "The file (-c) names an archive, a server and accounts, in it or "
+	    "in a CSV:\n"
+	    "    archive: ./archive\n"
+	    "    source: { url: \"imaps://mail.example/\" }\n"
+	    "    accounts: ./accounts.csv   # source_user,source_password_file\n"
+	    "    jobs: 4\n"
+	    "Options here go before the file's. Kill it at any time and run it "
+	    "again.\n"
+	    "Exit code 3: some accounts failed, which are named.",
+	    command_run },
+	{ "check", IN_CHECK, 0, 1, "ENDPOINT | -c FILE",
+	    "log in, list mailboxes with counts and sizes; write nothing",
+	    "With -c: log in as every account of a file, a line for each.",
 	    command_check },
 	{ "ls", IN_LS, 1, 2, "ARCHIVE [MAILBOX]",
 	    "list an archive's mailboxes, or the messages of one", NULL,

@@ -119,3 +119,26 @@ pool_seal(struct archive_port *p, size_t keep, struct err *err)
 
 	return ok;
 }
+
+static bool
+is_known(void *arg, const char *name)
+{
+	const struct names *names = arg;
+	for (size_t i = 0; i < names->n; i++)
+		if (strcmp(names->array[i], name) == 0)
+			return true;
+
+	return false;
+}
+
+bool
+pool_sweep(struct archive_port *p, struct err *err)
+{
+	struct names names;
+	if (!open_names(p, &names.array, &names.n, err))
+		return false;
+	bool ok = archive_sweep(p->dir, is_known, &names, err);
+	free(names.array);
+
+	return ok;
+}

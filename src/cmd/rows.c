@@ -26,6 +26,36 @@ rows_print_json(json_t *object)
 	json_decref(object);
 }
 
+json_t *
+rows_utf8(const char *s)
+{
+	struct buf clean = { 0 };
+	if (s == NULL)
+		return json_null();
+	text_utf8(&clean, s, strlen(s));
+	json_t *string =
+	    json_stringn(clean.data == NULL ? "" : clean.data, clean.len);
+	buf_free(&clean);
+
+	return string;
+}
+
+json_t *
+rows_number(uint64_t n)
+{
+	return json_integer((json_int_t)n);
+}
+
+void
+rows_set_counts(json_t *to, const struct index_counts *c)
+{
+	json_object_set_new(to, "listed", rows_number(c->inventory));
+	json_object_set_new(to, "already", rows_number(c->already));
+	for (int i = OUTCOME_DELIVERED; i < OUTCOME_COUNT; i++)
+		json_object_set_new(
+		    to, outcome_word((enum outcome)i), rows_number(c->by[i]));
+}
+
 /* A list of words with single blanks between. */
 static json_t *
 words(const char *s)

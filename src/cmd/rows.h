@@ -7,6 +7,11 @@
 
 /* An index row as JSON (the catalog's keys, and outcome, run, why). */
 json_t *rows_json(const struct index_row *);
+/* Valid in JSON, whatever the octets; NULL: null. */
+json_t *rows_utf8(const char *);
+json_t *rows_number(uint64_t);
+/* "listed", "already" and each outcome by its word. */
+void rows_set_counts(json_t *to, const struct index_counts *);
 /* One object a line on standard output; takes the reference. */
 void rows_print_json(json_t *);
 /* Safe on a terminal. */

@@ -8,7 +8,9 @@
 
 #include "base/file.h"
 #include "base/text.h"
+#include "fares.h"
 #include "mail/datetime.h"
+#include "rows.h"
 
 /* Every outcome by its word for people, in the order of the screen. */
 static const struct {
@@ -106,8 +108,12 @@ void
 summary_text(struct buf *out, const struct summary *s)
 {
 	text_head(out, s);
+	if (s->lineup != NULL)
+		fares_table(out, s->lineup);
 	text_counts(out, s);
 	text_mailboxes(out, s);
+	if (s->lineup != NULL)
+		fares_failures(out, s->lineup, s->config);
 	if (s->readback_ms > 0)
 		buf_fmt(out,
 		    "Sealed volumes were read back in %" PRIu64 ".%" PRIu64
@@ -135,43 +141,14 @@ summary_text(struct buf *out, const struct summary *s)
 
 /* ---- report ---- */
 
-static json_t *
-utf8(const char *s)
-{
-	struct buf clean = { 0 };
-	if (s == NULL)
-		return json_null();
-	text_utf8(&clean, s, strlen(s));
-	json_t *string = json_stringn(clean.data, clean.len);
-	buf_free(&clean);
-
-	return string;
-}
-
-static json_t *
-number(uint64_t n)
-{
-	return json_integer((json_int_t)n);
-}
-
-static void
-set_counts(json_t *to, const struct index_counts *c)
-{
-	json_object_set_new(to, "listed", number(c->inventory));
-	json_object_set_new(to, "already", number(c->already));
-	for (int i = OUTCOME_DELIVERED; i < OUTCOME_COUNT; i++)
-		json_object_set_new(
-		    to, outcome_word((enum outcome)i), number(c->by[i]));
-}
-
 static bool
 report_mailbox(void *arg, const struct index_run_row *row)
 {
 	json_t *box = json_object();
-	json_object_set_new(box, "account", utf8(row->source));
-	json_object_set_new(box, "mailbox", utf8(row->mailbox));
-	json_object_set_new(box, "uidvalidity", number(row->uidvalidity));
-	set_counts(box, &row->counts);
+	json_object_set_new(box, "account", rows_utf8(row->source));
+	json_object_set_new(box, "mailbox", rows_utf8(row->mailbox));
+	json_object_set_new(box, "uidvalidity", rows_number(row->uidvalidity));
+	rows_set_counts(box, &row->counts);
 	json_array_append_new(arg, box);
 
 	return true;
@@ -192,14 +169,14 @@ add_messages(json_t *list, struct archive_port *archive, struct err *err)
 		if (!ok || end || row.outcome == OUTCOME_DELIVERED)
 			continue;
 		json_t *m = json_object();
-		json_object_set_new(m, "account", utf8(row.row.account));
-		json_object_set_new(m, "mailbox", utf8(row.row.mailbox));
+		json_object_set_new(m, "account", rows_utf8(row.row.account));
+		json_object_set_new(m, "mailbox", rows_utf8(row.row.mailbox));
 		json_object_set_new(
-		    m, "uidvalidity", number(row.row.uidvalidity));
-		json_object_set_new(m, "uid", number(row.row.uid));
+		    m, "uidvalidity", rows_number(row.row.uidvalidity));
+		json_object_set_new(m, "uid", rows_number(row.row.uid));
 		json_object_set_new(
-		    m, "outcome", utf8(outcome_word(row.outcome)));
-		json_object_set_new(m, "why", utf8(row.note_text));
+		    m, "outcome", rows_utf8(outcome_word(row.outcome)));
+		json_object_set_new(m, "why", rows_utf8(row.note_text));
 		json_array_append_new(list, m);
 	}
 	index_rows_close(&rows);
@@ -221,37 +198,41 @@ report_json(const struct summary *s)
 	const struct haul_result *r = s->result;
 	json_t *top = json_object();
 	json_object_set_new(top, "mailhaul", json_string(MAILHAUL_VERSION));
-	json_object_set_new(top, "source", utf8(s->source));
-	json_object_set_new(top, "target", utf8(s->target));
-	json_object_set_new(top, "run", utf8(s->run));
+	json_object_set_new(top, "source", rows_utf8(s->source));
+	json_object_set_new(top, "target", rows_utf8(s->target));
+	json_object_set_new(top, "run", rows_utf8(s->run));
 	json_object_set_new(top, "dry_run", json_boolean(s->options->dry_run));
 	json_object_set_new(top, "started", when(s->started));
 	json_object_set_new(top, "ended", when(s->ended));
-	json_object_set_new(top, "wall_ms", number((uint64_t)s->wall_ms));
-	json_object_set_new(top, "readback_ms", number(s->readback_ms));
+	json_object_set_new(top, "wall_ms", rows_number((uint64_t)s->wall_ms));
+	json_object_set_new(top, "readback_ms", rows_number(s->readback_ms));
 	json_object_set_new(top, "exit_code", json_integer(s->exit_code));
 	json_object_set_new(top, "complete", json_boolean(s->exit_code == 0));
 	json_object_set_new(top, "interrupted", json_boolean(r->interrupted));
-	json_object_set_new(top, "octets", number(r->octets));
+	json_object_set_new(top, "octets", rows_number(r->octets));
 	json_object_set_new(top, "deleted", json_integer(0));
-	json_object_set_new(top, "tls_pin", utf8(s->options->tls_pin));
+	json_object_set_new(top, "tls_pin", rows_utf8(s->options->tls_pin));
 	json_t *sums = json_object();
-	set_counts(sums, &r->counts);
+	rows_set_counts(sums, &r->counts);
 	json_object_set_new(top, "messages", sums);
 	json_object_set_new(
-	    top, "mailboxes_excluded", number(r->mailboxes_excluded));
+	    top, "mailboxes_excluded", rows_number(r->mailboxes_excluded));
 	json_t *failures = json_array();
 	for (size_t i = 0; i < r->failure_count; i++) {
 		json_t *f = json_object();
-		json_object_set_new(f, "mailbox", utf8(r->failures[i].mailbox));
-		json_object_set_new(f, "error", utf8(r->failures[i].err.text));
 		json_object_set_new(
-		    f, "server", utf8(r->failures[i].err.words));
+		    f, "mailbox", rows_utf8(r->failures[i].mailbox));
+		json_object_set_new(
+		    f, "error", rows_utf8(r->failures[i].err.text));
+		json_object_set_new(
+		    f, "server", rows_utf8(r->failures[i].err.words));
 		json_array_append_new(failures, f);
 	}
 	json_object_set_new(top, "failed_mailboxes", failures);
+	if (s->lineup != NULL)
+		json_object_set_new(top, "accounts", fares_json(s->lineup));
 	json_object_set_new(top, "error",
-	    s->failed == NULL ? json_null() : utf8(s->failed->text));
+	    s->failed == NULL ? json_null() : rows_utf8(s->failed->text));
 
 	return top;
 }

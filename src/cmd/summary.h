@@ -3,10 +3,11 @@
 
 #include "base/buf.h"
 #include "haul/haul.h"
+#include "lineup.h"
 #include "options.h"
 #include "ports.h"
 
-/* What a run of copy came to: the same facts for screen and report. */
+/* What copy or run came to: the same facts for screen and report. */
 struct summary {
 	const char *source, *target; /* as shown */
 	const char *run, *log;       /* NULL in a dry run */
@@ -17,6 +18,9 @@ struct summary {
 	uint64_t readback_ms;     /* sealed volumes read back */
 	const struct err *failed; /* NULL: the account did not fail */
 	int exit_code;
+	/* Of a run of many accounts; NULL: one. result holds their sums. */
+	const struct lineup *lineup;
+	const char *config; /* its file */
 };
 
 /* Words on screens are the user's (DESIGN 9). */
