@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/stat.h>
 #include <sys/statvfs.h>
 #include <unistd.h>
@@ -173,32 +174,63 @@ sync_parent(const char *path, struct err *err)
 	return ok;
 }
 
-static bool
-write_new(const char *path, const void *data, size_t n, struct err *err)
+/*
+ * Whoever replaces the file at the same time has the same name for its new
+ * one: the lock lets them take turns. The one before has renamed it meanwhile,
+ * so what was opened may have another name by then.
+ */
+static int
+open_beside(const char *path, struct err *err)
 {
-	int fd = open(
-	    path, O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW | O_CLOEXEC, 0600);
-	if (fd < 0)
-		return err_errno(err, ERR_RUN, "can't make %s", path);
-	bool ok = file_pwrite(fd, data, n, 0, path, err);
-	if (ok && fsync(fd) != 0)
-		ok = err_errno(err, ERR_RUN, "fsync of %s", path);
-	close(fd);
+	struct stat mine, named;
+	for (;;) {
+		int fd = open(
+		    path, O_WRONLY | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0600);
+		if (fd < 0) {
+			err_errno(err, ERR_RUN, "can't make %s", path);
+			return -1;
+		}
+		while (flock(fd, LOCK_EX) != 0 && errno == EINTR)
+			;
+		bool is_named = lstat(path, &named) == 0;
+		if (fstat(fd, &mine) != 0 || (!is_named && errno != ENOENT)) {
+			err_errno(err, ERR_RUN, "can't make %s", path);
+			close(fd);
+			return -1;
+		}
+		if (is_named && mine.st_ino == named.st_ino &&
+		    mine.st_dev == named.st_dev)
+			return fd;
+		close(fd);
+	}
+}
 
-	return ok;
+static bool
+write_new(int fd, const char *path, const void *data, size_t n, struct err *err)
+{
+	/* A killed run may have left some of it. */
+	if (ftruncate(fd, 0) != 0)
+		return err_errno(err, ERR_RUN, "can't write %s", path);
+	if (!file_pwrite(fd, data, n, 0, path, err))
+		return false;
+
+	return fsync(fd) == 0 || err_errno(err, ERR_RUN, "fsync of %s", path);
 }
 
 bool
 file_replace(const char *path, const void *data, size_t n, struct err *err)
 {
 	char *new = mem_fmt("%s.new", path);
-	bool ok = write_new(new, data, n, err);
+	int fd = open_beside(new, err);
+	bool ok = fd >= 0 && write_new(fd, new, data, n, err);
 	crash_point("file: written beside");
 	if (ok && rename(new, path) != 0)
 		ok = err_errno(err, ERR_RUN, "can't rename %s", new);
 	crash_point("file: renamed");
-	if (!ok)
+	if (!ok && fd >= 0)
 		unlink(new);
+	if (fd >= 0)
+		close(fd);
 	free(new);
 
 	return ok && sync_parent(path, err);

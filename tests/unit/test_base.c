@@ -1,4 +1,5 @@
 #include <check.h>
+#include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -175,6 +176,42 @@ START_TEST(a_folder_that_others_can_write_is_refused)
 }
 END_TEST
 
+enum { WRITERS = 4, TIMES = 200 };
+
+static void *
+replace_often(void *arg)
+{
+	const char *file = arg;
+	struct err e;
+	for (int i = 0; i < TIMES; i++)
+		ck_assert_msg(file_replace(file, "same", 4, &e), "%s", e.text);
+
+	return NULL;
+}
+
+START_TEST(a_file_is_replaced_by_many_at_once)
+{
+	char top[] = "/tmp/mailhaul-base-XXXXXX";
+	ck_assert_ptr_nonnull(mkdtemp(top));
+	char *file = mem_fmt("%s/f", top);
+	struct buf b = { 0 };
+	struct err e;
+	pthread_t writers[WRITERS];
+	for (int i = 0; i < WRITERS; i++)
+		ck_assert_int_eq(
+		    pthread_create(&writers[i], NULL, replace_often, file), 0);
+	for (int i = 0; i < WRITERS; i++)
+		ck_assert_int_eq(pthread_join(writers[i], NULL), 0);
+	ck_assert(file_read(file, 4, &b, &e));
+	ck_assert_str_eq(b.data, "same");
+	buf_free(&b);
+	unlink(file);
+	/* Nothing is left beside it. */
+	ck_assert_int_eq(rmdir(top), 0);
+	free(file);
+}
+END_TEST
+
 Suite *
 suite_base(void)
 {
@@ -191,6 +228,7 @@ suite_base(void)
 	tcase_add_test(
 	    t, an_error_escapes_what_others_said_and_keeps_its_scope);
 	tcase_add_test(t, a_folder_that_others_can_write_is_refused);
+	tcase_add_test(t, a_file_is_replaced_by_many_at_once);
 	suite_add_tcase(s, t);
 
 	return s;
