@@ -3,6 +3,7 @@
 #include "base/buf.h"
 #include "base/file.h"
 #include "base/mem.h"
+#include "base/text.h"
 #include "conf/endpoint.h"
 #include "input.h"
 #include "keys.h"
@@ -248,13 +249,18 @@ config_free(struct config *c)
 unsigned
 config_line(const struct config *c, const char *key)
 {
+	static const char row_key[] = "accounts[";
 	const struct config_places *places = c->places;
-	size_t row;
+	uint64_t row;
 
 	for (size_t i = 0; i < places->n; i++)
 		if (strcmp(places->items[i].key, key) == 0)
 			return places->items[i].line;
-	if (sscanf(key, "accounts[%zu]", &row) == 1 && row < places->row_count)
+	if (strncmp(key, row_key, sizeof(row_key) - 1) != 0)
+		return 0;
+	const char *digits = key + sizeof(row_key) - 1;
+	if (text_parse_u64(digits, strspn(digits, "0123456789"), &row) &&
+	    row < places->row_count)
 		return places->rows[row];
 
 	return 0;

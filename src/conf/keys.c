@@ -22,10 +22,7 @@ enum { RETRY_WAIT_MAX = 3600 };
 		.name = #field, .kind = (sort),                   \
 		.at = offsetof(struct type, field), ##__VA_ARGS__ \
 	}
-#define TABLE(name, rows, type)                                             \
-	const struct key_table name = { rows, sizeof(rows) / sizeof(*rows), \
-		sizeof(struct type) };                                      \
-	_Static_assert(sizeof(rows) / sizeof(*rows) <= KEYS_MAX, #name)
+#define COUNT(rows) (sizeof(rows) / sizeof((rows)[0]))
 
 #define SIDE(...) ROW(config_side, __VA_ARGS__)
 static const struct key source_rows[] = {
@@ -44,7 +41,9 @@ static const struct key source_rows[] = {
 	SIDE(allow_plaintext, KEY_FLAG),
 	SIDE(allow_preauth, KEY_FLAG),
 };
-TABLE(keys_source, source_rows, config_side);
+const struct key_table keys_source = { source_rows, COUNT(source_rows),
+	sizeof(struct config_side) };
+_Static_assert(COUNT(source_rows) <= KEYS_MAX, "KEYS_MAX");
 
 /* The columns of the accounts CSV, but for source_password. */
 #define CELL(...) ROW(config_row, __VA_ARGS__)
@@ -59,7 +58,9 @@ static const struct key row_rows[] = {
 	CELL(ended, KEY_DAY),
 	CELL(comment, KEY_TEXT),
 };
-TABLE(keys_row, row_rows, config_row);
+const struct key_table keys_row = { row_rows, COUNT(row_rows),
+	sizeof(struct config_row) };
+_Static_assert(COUNT(row_rows) <= KEYS_MAX, "KEYS_MAX");
 
 #define TOP(...) ROW(config, __VA_ARGS__)
 static const struct key top_rows[] = {
@@ -90,7 +91,9 @@ static const struct key top_rows[] = {
 	TOP(progress, KEY_TEXT, .words = progresses),
 	TOP(log_format, KEY_TEXT, .words = formats),
 };
-TABLE(keys_top, top_rows, config);
+const struct key_table keys_top = { top_rows, COUNT(top_rows),
+	sizeof(struct config) };
+_Static_assert(COUNT(top_rows) <= KEYS_MAX, "KEYS_MAX");
 
 const struct key *
 keys_find(const struct key_table *table, const char *name)
@@ -115,6 +118,10 @@ list_words(const char *const *words, char *out, size_t size)
 	}
 }
 
+static const char accounts_text[] =
+    "the path of a CSV, or a list of accounts like [{ source_user: alice, "
+    "source_password_file: alice.pw }]";
+
 void
 keys_allowed(const struct key *key, char *out, size_t size)
 {
@@ -126,9 +133,7 @@ keys_allowed(const struct key *key, char *out, size_t size)
 		[KEY_FLAG] = "true or false, without quotes",
 		[KEY_LIST] = "a list like [INBOX, Work]",
 		[KEY_SIDE] = "a mapping like { url: \"imaps://HOST/\" }",
-		[KEY_ACCOUNTS] = "the path of a CSV, or a list of accounts "
-				 "like [{ source_user: alice, "
-				 "source_password_file: alice.pw }]",
+		[KEY_ACCOUNTS] = accounts_text,
 	};
 
 	if (key->words != NULL)

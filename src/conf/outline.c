@@ -397,8 +397,10 @@ read_mapping(
 static bool
 read_document(struct outline *o)
 {
-	if (!next(o) || !next(o)) /* the stream's begin, the document's */
-		return false;
+	/* The stream's begin, and the document's. */
+	for (int i = 0; i < 2; i++)
+		if (!next(o))
+			return false;
 	if (o->event.type == YAML_STREAM_END_EVENT)
 		return err_set(o->err, ERR_RUN, ERR_USAGE,
 		    "%s: is empty; it must name at least an archive, a source "
@@ -410,8 +412,11 @@ read_document(struct outline *o)
 		return refuse(o, "",
 		    "the file must consist of keys and values, like "
 		    "\"archive: ./archive\"");
-	if (!read_mapping(o, &keys_top, "") || !next(o) || !next(o))
+	if (!read_mapping(o, &keys_top, ""))
 		return false;
+	for (int i = 0; i < 2; i++) /* their ends */
+		if (!next(o))
+			return false;
 
 	return o->event.type == YAML_STREAM_END_EVENT ||
 	       refuse(o, "", "a second document is not taken");

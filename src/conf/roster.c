@@ -178,7 +178,7 @@ bool
 roster_take(struct roster *r, const struct entry *e, struct err *err)
 {
 	const struct config_row *row = &e->row;
-	struct endpoint server;
+	struct endpoint server = { 0 };
 	struct buf url = { 0 };
 
 	if (r->accounts->n == ACCOUNTS_MAX)
