@@ -21,7 +21,7 @@ static unsigned short imap_port, imaps_port;
 static struct secret secret;
 
 static int
-launcher(const char *verb)
+launch_with(const char *verb, const char *option)
 {
 	int status;
 	pid_t pid = fork();
@@ -29,13 +29,19 @@ launcher(const char *verb)
 	if (pid == 0) {
 		int null = open("/dev/null", O_RDWR);
 		dup2(null, 1);
-		execl(
-		    "tests/lib/dovecot", "dovecot", verb, folder, (char *)NULL);
+		execl("tests/lib/dovecot", "dovecot", verb, folder, option,
+		    (char *)NULL);
 		_exit(127);
 	}
 	ck_assert(waitpid(pid, &status, 0) == pid);
 
 	return status;
+}
+
+static int
+launcher(const char *verb)
+{
+	return launch_with(verb, NULL);
 }
 
 /* The value of NAME=… in DIR/env, up to the line's end. */
@@ -373,7 +379,8 @@ START_TEST(a_delta_begins_at_its_uid_and_leaves_may_come_any_time)
 	check_body(p);
 	p->bodies = 0;
 	struct source_state state = { .uidvalidity = opened.uidvalidity,
-		.uidnext = 1001 };
+		.uidnext = 1001,
+		.only_new = true };
 	ck_assert(p->s.ops->open(p->s.data, "Many", &state, &opened, &err));
 	whole_mailbox(p, 100);
 	ck_assert_uint_eq(p->okeys[0], 1002); /* 1001 = 7 * 143 */
@@ -387,6 +394,221 @@ START_TEST(a_delta_begins_at_its_uid_and_leaves_may_come_any_time)
 	ck_assert_int_eq(p->end.kind, SOURCE_END);
 	p->s.ops->close(&p->s.data, true);
 	free(p);
+}
+END_TEST
+
+/* --- a mailbox that lives ---------------------------------------------- */
+
+enum { LIVING = 40 };
+
+/* Say it as alice and wait for the last command's reply, whose tag is "z". */
+static void
+say(const struct buf *commands)
+{
+	struct sockaddr_in a = { .sin_family = AF_INET,
+		.sin_port = htons(imap_port),
+		.sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
+	struct buf out = { 0 };
+	int fd = socket(AF_INET, SOCK_STREAM, 0);
+	ck_assert(connect(fd, (struct sockaddr *)&a, sizeof(a)) == 0);
+	buf_fmt(&out, "l LOGIN alice %s\r\n", password);
+	buf_add(&out, commands->data, commands->len);
+	buf_str(&out, "z NOOP\r\n");
+	send_all(fd, &out);
+	await(fd, "z ");
+	close(fd);
+	buf_free(&out);
+}
+
+static void
+add_living(struct buf *out, const char *mailbox, int from, int to)
+{
+	for (int i = from; i <= to; i++)
+		buf_fmt(out,
+		    "a APPEND %s {21+}\r\nMessage-ID: <%02d@x>\r\n\r\n",
+		    mailbox, i);
+}
+
+/* What haul would hold to be there, after all events of a pass. */
+struct known {
+	bool there[LIVING + 1];
+	uint8_t flags[LIVING + 1];
+	unsigned counts[SOURCE_END + 1];
+	char message_id[64]; /* of the last SEEN */
+	struct source_event end;
+};
+
+static void
+know(struct known *k, const struct source_event *e, bool *told)
+{
+	const struct placement *p = &e->placement;
+	uint64_t last = p->okey;
+	k->counts[e->kind]++;
+	if (e->kind == SOURCE_ALIVE || e->kind == SOURCE_GONE)
+		last = e->last;
+	for (uint64_t u = p->okey; u <= last && u <= LIVING; u++) {
+		if (e->kind != SOURCE_ALIVE)
+			k->there[u] = e->kind != SOURCE_GONE;
+		if (e->kind == SOURCE_SEEN || e->kind == SOURCE_CHANGED)
+			k->flags[u] = p->flags;
+		told[u] = true;
+	}
+	if (e->kind == SOURCE_SEEN)
+		snprintf(k->message_id, sizeof(k->message_id), "%s",
+		    p->message_id != NULL ? p->message_id : "");
+}
+
+static void
+learn(struct known *k, struct source *s, const char *mailbox,
+    const struct source_state *state)
+{
+	struct source_opened opened;
+	struct source_event e;
+	struct err err;
+	bool told[LIVING + 1] = { false };
+	memset(k->counts, 0, sizeof(k->counts));
+	ck_assert_msg(s->ops->open(s->data, mailbox, state, &opened, &err),
+	    "%s (%s)", err.text, err.words);
+	for (;;) {
+		ck_assert_msg(s->ops->announce(s->data, &e, &err), "%s (%s)",
+		    err.text, err.words);
+		if (e.kind == SOURCE_END)
+			break;
+		know(k, &e, told);
+	}
+	k->end = e;
+	ck_assert(e.complete);
+	for (int u = 1; e.swept && u <= LIVING; u++)
+		k->there[u] = k->there[u] && told[u];
+}
+
+static const struct {
+	const char *mailbox, *capabilities;
+	unsigned changed, alive, gone; /* of the delta: how it was told */
+	bool swept;
+} worlds[] = {
+	{ "Living1", NULL, 2, 0, 2, false },
+	{ "Living2",
+	    "IMAP4rev1 ENABLE CONDSTORE ESEARCH LIST-EXTENDED LIST-STATUS", 2,
+	    3, 0, true },
+	{ "Living3", "IMAP4rev1 CONDSTORE", 2, 3, 0, true },
+	{ "Living4", "IMAP4rev1", 27, 0, 0, true },
+};
+
+static void
+restart_with(const char *capabilities)
+{
+	char path[300], option[320];
+	struct buf text = { 0 };
+	FILE *file;
+	snprintf(path, sizeof(path), "%s/more.conf", folder);
+	snprintf(option, sizeof(option), "--config=%s", path);
+	if (capabilities != NULL)
+		buf_fmt(&text, "imap_capability = %s\n", capabilities);
+	buf_str(&text, "# nothing else\n");
+	file = fopen(path, "w");
+	ck_assert_ptr_nonnull(file);
+	ck_assert(fputs(text.data, file) >= 0);
+	ck_assert_int_eq(fclose(file), 0);
+	ck_assert_int_eq(launch_with("restart", option), 0);
+	buf_free(&text);
+}
+
+START_TEST(a_delta_comes_to_the_same_whatever_the_server_offers)
+{
+	const char *box = worlds[_i].mailbox;
+	struct imap_options o = options(WIRE_TLS_IMPLICIT, NULL);
+	struct known *k = mem_new(sizeof(*k));
+	struct source_state state;
+	struct source s;
+	struct buf out = { 0 };
+	struct err err;
+	restart_with(worlds[_i].capabilities);
+	buf_fmt(&out, "c CREATE %s\r\n", box);
+	add_living(&out, box, 1, 30);
+	say(&out);
+	ck_assert(imap_source_new(&s, &o, &err));
+	learn(k, &s, box, &(struct source_state){ .message_ids = true });
+	ck_assert_uint_eq(k->counts[SOURCE_SEEN], 30);
+	ck_assert_str_eq(k->message_id, " <30@x>");
+	ck_assert(k->end.swept);
+	s.ops->close(&s.data, true);
+	state = k->end.state;
+	ck_assert_int_eq(state.modseq != 0, _i != 3);
+
+	/* Nothing has happened. */
+	ck_assert(imap_source_new(&s, &o, &err));
+	learn(k, &s, box, &state);
+	ck_assert_uint_eq(k->counts[SOURCE_CHANGED], _i == 3 ? 30 : 0);
+	ck_assert_uint_eq(k->counts[SOURCE_SEEN], 0);
+
+	buf_clear(&out);
+	buf_fmt(&out,
+	    "s SELECT %s\r\nf UID STORE 3,5 FLAGS (\\Seen)\r\n"
+	    "d UID STORE 7,8,20 FLAGS (\\Deleted)\r\nx EXPUNGE\r\n",
+	    box);
+	add_living(&out, box, 31, 32);
+	say(&out);
+	learn(k, &s, box, &state);
+	ck_assert_uint_eq(k->counts[SOURCE_CHANGED], worlds[_i].changed);
+	ck_assert_uint_eq(k->counts[SOURCE_ALIVE], worlds[_i].alive);
+	ck_assert_uint_eq(k->counts[SOURCE_GONE], worlds[_i].gone);
+	ck_assert_uint_eq(k->counts[SOURCE_SEEN], 2);
+	ck_assert_int_eq(k->end.swept, worlds[_i].swept);
+	for (int u = 1; u <= LIVING; u++) {
+		ck_assert_int_eq(
+		    k->there[u], u <= 32 && u != 7 && u != 8 && u != 20);
+		if (k->there[u])
+			ck_assert_int_eq(
+			    k->flags[u], u == 3 || u == 5 ? MAIL_SEEN : 0);
+	}
+	s.ops->close(&s.data, true);
+	buf_free(&out);
+	free(k);
+}
+END_TEST
+
+static bool
+note_status(void *arg, const struct source_mailbox *m, struct err *err)
+{
+	(void)err;
+	buf_fmt(arg, "%s %llu %d %d;", m->name, (unsigned long long)m->messages,
+	    m->uidvalidity != 0, m->modseq != 0);
+
+	return true;
+}
+
+START_TEST(statuses_are_asked_again_and_a_deleted_mailbox_is_gone)
+{
+	struct imap_options o = options(WIRE_TLS_IMPLICIT, NULL);
+	struct source s;
+	struct buf out = { 0 }, text = { 0 };
+	struct err err;
+	bool gone;
+	restart_with(NULL);
+	buf_str(&out, "c CREATE Gone\r\n");
+	add_living(&out, "Gone", 1, 2);
+	say(&out);
+	ck_assert(imap_source_new(&s, &o, &err));
+	ck_assert(s.ops->list(s.data, note_status, &text, &err));
+	ck_assert_ptr_nonnull(strstr(text.data, "Gone 2 1 1;"));
+	ck_assert(s.ops->is_gone(s.data, "Gone", &gone, &err));
+	ck_assert(!gone);
+	buf_clear(&out);
+	add_living(&out, "Gone", 3, 3);
+	say(&out);
+	buf_clear(&text);
+	ck_assert(s.ops->statuses(s.data, note_status, &text, &err));
+	ck_assert_ptr_nonnull(strstr(text.data, "Gone 3 1 1;"));
+	buf_clear(&out);
+	buf_str(&out, "d DELETE Gone\r\n");
+	say(&out);
+	ck_assert_msg(
+	    s.ops->is_gone(s.data, "Gone", &gone, &err), "%s", err.text);
+	ck_assert(gone);
+	s.ops->close(&s.data, true);
+	buf_free(&out);
+	buf_free(&text);
 }
 END_TEST
 
@@ -407,6 +629,11 @@ suite_imap_dovecot(void)
 	    sizeof(windows) / sizeof(windows[0]));
 	tcase_add_test(
 	    t, a_delta_begins_at_its_uid_and_leaves_may_come_any_time);
+	tcase_add_loop_test(t,
+	    a_delta_comes_to_the_same_whatever_the_server_offers, 0,
+	    sizeof(worlds) / sizeof(worlds[0]));
+	tcase_add_test(
+	    t, statuses_are_asked_again_and_a_deleted_mailbox_is_gone);
 
 	return s;
 }

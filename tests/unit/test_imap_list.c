@@ -1,0 +1,284 @@
+/* Names, statuses, and mailboxes that are gone: scripted servers. */
+#include "../lib/imap_script.h"
+#include "base/buf.h"
+#include "imap/imap.h"
+#include "mail/name.h"
+
+Suite *suite_imap_list(void);
+
+static struct secret secret = {
+	.data = (char *)"pass word", .len = 9, .origin = "a test"
+};
+
+static struct imap_options
+options_for(const struct script_server *server)
+{
+	return (struct imap_options){ .wire = { .side = "SOURCE",
+					  .host = "127.0.0.1",
+					  .port = server->port,
+					  .tls = WIRE_TLS_NONE,
+					  .timeout_ms = 20000 },
+		.user = "alice",
+		.secret = &secret };
+}
+
+#define END                \
+	{                  \
+		NULL, NULL \
+	}
+
+static bool
+hear_status(void *arg, const struct source_mailbox *m, struct err *err)
+{
+	(void)err;
+	buf_fmt(arg, "%s|%s %llu %llu %llu %llu %s\n", m->name, m->display,
+	    (unsigned long long)m->messages, (unsigned long long)m->uidnext,
+	    (unsigned long long)m->uidvalidity, (unsigned long long)m->modseq,
+	    m->mailbox_id != NULL ? m->mailbox_id : "-");
+
+	return true;
+}
+
+static const struct {
+	const char *name, *capabilities, *enabled;
+	struct script_step steps[8];
+	const char *listed, *statuses;
+} rows[] = {
+	{ "all in one LIST, twice",
+	    "IMAP4rev1 LIST-EXTENDED LIST-STATUS CONDSTORE OBJECTID", NULL,
+	    { { "LIST \"\" \"*\" RETURN (SUBSCRIBED STATUS (MESSAGES UIDNEXT "
+		"UIDVALIDITY HIGHESTMODSEQ MAILBOXID))",
+		  "* LIST () \"/\" INBOX\r\n* LIST () \"/\" a\r\n"
+		  "* STATUS a (MESSAGES 3 MAILBOXID (F1-2_3) UIDNEXT 9 "
+		  "UIDVALIDITY 7 HIGHESTMODSEQ 18446744073709551615)\r\n"
+		  "* STATUS INBOX (MAILBOXID () MESSAGES 1)\r\n@ OK\r\n" },
+		{ "LIST \"\" \"*\" RETURN (SUBSCRIBED STATUS (",
+		    "* LIST () \"/\" fresh\r\n"
+		    "* STATUS fresh (MESSAGES 1 UIDNEXT 2 UIDVALIDITY 3)\r\n"
+		    "* STATUS a (MESSAGES 4 UIDNEXT 10 UIDVALIDITY 7 "
+		    "HIGHESTMODSEQ 5)\r\n@ OK\r\n" },
+		END },
+	    "INBOX|INBOX 1 0 0 0 -\n"
+	    "a|a 3 9 7 18446744073709551615 F1-2_3\n",
+	    "a|a 4 10 7 5 -\n" },
+	{ "a STATUS each, in flight together", "IMAP4rev1", NULL,
+	    { { "LIST \"\" \"*\"",
+		  "* LIST () \"/\" INBOX\r\n* LIST (\\Noselect) \"/\" x\r\n"
+		  "* LIST () \"/\" \"a b\"\r\n* LIST () \"/\" c\r\n@ OK\r\n" },
+		{ "LSUB", "@ OK\r\n" },
+		{ "STATUS \"INBOX\" (MESSAGES UIDNEXT UIDVALIDITY)",
+		    "* STATUS inbox (MESSAGES 2 UIDNEXT 3 UIDVALIDITY 4)\r\n"
+		    "@ OK\r\n" },
+		{ "STATUS \"a b\"", "@ NO [NOPERM] no\r\n" },
+		{ "STATUS \"c\"", "* STATUS c (MESSAGES 5 UIDNEXT 6 "
+				  "UIDVALIDITY 7)\r\n@ OK\r\n" },
+		END },
+	    "INBOX|INBOX 0 0 0 0 -\nx|x 0 0 0 0 -\na b|a b 0 0 0 0 -\n"
+	    "c|c 0 0 0 0 -\n",
+	    "INBOX|INBOX 2 3 4 0 -\nc|c 5 6 7 0 -\n" },
+	/* One wire form for the index, whatever the server speaks. */
+	{ "UTF8=ACCEPT: names cross as UTF-8",
+	    "IMAP4rev1 ENABLE UTF8=ACCEPT LIST-EXTENDED", "UTF8=ACCEPT",
+	    { { "LIST \"\" \"*\"",
+		  "* LIST () \"/\" \"Entw\xc3\xbcrfe & mehr\"\r\n"
+		  "* LIST () \"/\" {3}\r\na\xffz\r\n@ OK\r\n" },
+		{ "STATUS \"Entw\xc3\xbcrfe & mehr\" (",
+		    "* STATUS \"Entw\xc3\xbcrfe & mehr\" (MESSAGES 9)\r\n"
+		    "@ OK\r\n" },
+		{ "STATUS \"a\xffz\" (", "@ NO what\r\n" },
+		{ "STATUS \"INBOX\" (", "@ NO what\r\n" }, END },
+	    "Entw&APw-rfe &- mehr|Entw\xc3\xbcrfe & mehr 0 0 0 0 -\n"
+	    "a\xffz|a%FFz 0 0 0 0 -\nINBOX|INBOX 0 0 0 0 -\n",
+	    "Entw&APw-rfe &- mehr|Entw\xc3\xbcrfe & mehr 9 0 0 0 -\n" },
+	{ "UTF8=ACCEPT offered and refused: as before",
+	    "IMAP4rev1 ENABLE UTF8=ACCEPT LIST-EXTENDED", "QRESYNC",
+	    { { "LIST \"\" \"*\"",
+		  "* LIST () \"/\" \"Entw&APw-rfe\"\r\n@ OK\r\n" },
+		{ "STATUS \"Entw&APw-rfe\" (",
+		    "* STATUS \"Entw&APw-rfe\" (MESSAGES 9)\r\n@ OK\r\n" },
+		{ "STATUS \"INBOX\" (", "@ NO what\r\n" }, END },
+	    "Entw&APw-rfe|Entw\xc3\xbcrfe 0 0 0 0 -\n"
+	    "INBOX|INBOX 0 0 0 0 -\n",
+	    "Entw&APw-rfe|Entw\xc3\xbcrfe 9 0 0 0 -\n" },
+	/* N08, N12, N13, N14: invalid UTF-7, patterns and odd first letters
+	 * are names like others, and come back as they were told. */
+	{ "odd names", "IMAP4rev1 LIST-EXTENDED", NULL,
+	    { { "LIST \"\" \"*\"",
+		  "* LIST () \".\" \"&AGE-x\"\r\n* LIST () \".\" "
+		  "\"&2AA-\"\r\n* LIST () \".\" \"#news.*\"\r\n"
+		  "* LIST () \".\" Inbox\r\n@ OK\r\n" },
+		{ "STATUS \"&AGE-x\" (", "* STATUS \"&AGE-x\" (MESSAGES 1)\r\n"
+					 "@ OK\r\n" },
+		{ "STATUS \"&2AA-\" (",
+		    "* STATUS \"&2AA-\" (MESSAGES 2)\r\n@ OK\r\n" },
+		{ "STATUS \"#news.*\" (",
+		    "* STATUS \"#news.*\" (MESSAGES 3)\r\n@ OK\r\n" },
+		{ "STATUS \"INBOX\" (", "@ NO what\r\n" }, END },
+	    "&AGE-x|&AGE-x 0 0 0 0 -\n&2AA-|&2AA- 0 0 0 0 -\n"
+	    "#news.*|#news/* 0 0 0 0 -\nINBOX|INBOX 0 0 0 0 -\n",
+	    "&AGE-x|&AGE-x 1 0 0 0 -\n&2AA-|&2AA- 2 0 0 0 -\n"
+	    "#news.*|#news/* 3 0 0 0 -\n" },
+};
+
+START_TEST(mailboxes_and_their_statuses_are_told_under_one_name)
+{
+	struct script script = { .steps = rows[_i].steps,
+		.capabilities = rows[_i].capabilities,
+		.enabled = rows[_i].enabled };
+	struct script_server server = script_start(&script);
+	struct imap_options o = options_for(&server);
+	struct source s = { 0 };
+	struct buf listed = { 0 }, statuses = { 0 };
+	struct err err;
+	ck_assert(imap_source_new(&s, &o, &err));
+	ck_assert(s.ops->list(s.data, hear_status, &listed, &err));
+	ck_assert_msg(s.ops->statuses(s.data, hear_status, &statuses, &err),
+	    "%s: %s", rows[_i].name, err.text);
+	s.ops->close(&s.data, true);
+	int code = script_end(&server);
+	ck_assert_msg(code == 0, "%s: %d", rows[_i].name, code);
+	ck_assert_str_eq(listed.data, rows[_i].listed);
+	ck_assert_str_eq(statuses.data, rows[_i].statuses);
+	buf_free(&listed);
+	buf_free(&statuses);
+}
+END_TEST
+
+/* --- gone? ------------------------------------------------------------- */
+
+#define ASK(reply)                    \
+	{                             \
+		"STATUS \"a\"", reply \
+	}
+#define INBOX(reply)                      \
+	{                                 \
+		"STATUS \"INBOX\"", reply \
+	}
+#define FINE "* STATUS INBOX (MESSAGES 1)\r\n@ OK\r\n"
+
+static const struct {
+	struct script_step steps[4];
+	bool known, gone;
+	int code; /* of the error where it is not known */
+} verdicts[] = {
+	{ { ASK("* STATUS a (MESSAGES 1)\r\n@ OK\r\n"), END }, true, false, 0 },
+	{ { ASK("@ OK\r\n"), END }, true, false, 0 },
+	{ { ASK("@ NO [NONEXISTENT] none\r\n"), END }, true, true, 0 },
+	{ { ASK("@ NO none\r\n"), INBOX(FINE), END }, true, true, 0 },
+	{ { ASK("@ NO none\r\n"), INBOX("@ NO none\r\n"), END }, false, false,
+	    ERR_REFUSED },
+	{ { ASK("@ NO none\r\n"), INBOX("@ OK\r\n"), END }, false, false,
+	    ERR_REFUSED },
+	{ { ASK("@ NO none\r\n"), INBOX("* BYE\r\n"), END }, false, false,
+	    ERR_NETWORK },
+	{ { ASK("@ NO [UNAVAILABLE] x\r\n"), END }, false, false,
+	    ERR_THROTTLE },
+	{ { ASK("@ NO [INUSE] x\r\n"), END }, false, false, ERR_THROTTLE },
+	{ { ASK("@ NO Request is throttled\r\n"), END }, false, false,
+	    ERR_THROTTLE },
+	{ { ASK("@ NO [SERVERBUG] x\r\n"), END }, false, false, ERR_REFUSED },
+	{ { ASK("@ NO [NOPERM] x\r\n"), END }, false, false, ERR_REFUSED },
+	{ { ASK("@ BAD [NONEXISTENT] x\r\n"), END }, false, false, ERR_GONE },
+	{ { ASK("* BYE [UNAVAILABLE] x\r\n"), END }, false, false,
+	    ERR_THROTTLE },
+};
+
+START_TEST(a_mailbox_is_gone_only_if_the_server_says_so)
+{
+	struct script script = { .steps = verdicts[_i].steps };
+	struct script_server server = script_start(&script);
+	struct imap_options o = options_for(&server);
+	struct source s = { 0 };
+	struct err err;
+	bool gone = true;
+	ck_assert(imap_source_new(&s, &o, &err));
+	bool known = s.ops->is_gone(s.data, "a", &gone, &err);
+	ck_assert_int_eq(known, verdicts[_i].known);
+	ck_assert_int_eq(gone, verdicts[_i].gone);
+	if (!known)
+		ck_assert_int_eq((int)err.code, verdicts[_i].code);
+	s.ops->close(&s.data, true);
+	ck_assert_int_eq(script_end(&server), 0);
+}
+END_TEST
+
+START_TEST(there_is_always_an_inbox)
+{
+	static const struct script_step steps[] = { END };
+	struct script script = { .steps = steps };
+	struct script_server server = script_start(&script);
+	struct imap_options o = options_for(&server);
+	struct source s = { 0 };
+	struct err err;
+	bool gone = true;
+	ck_assert(imap_source_new(&s, &o, &err));
+	ck_assert(s.ops->is_gone(s.data, "Inbox", &gone, &err));
+	ck_assert(!gone);
+	s.ops->close(&s.data, true);
+	ck_assert_int_eq(script_end(&server), 0);
+}
+END_TEST
+
+/* --- what is said after the login -------------------------------------- */
+
+static const struct {
+	const char *greeting, *capabilities;
+	struct script_step steps[8];
+} openings[] = {
+	/* Capabilities of the greeting and of the login spare two questions,
+	 * the first response one more; the rest is one flight. */
+	{ "* OK [CAPABILITY IMAP4rev1 SASL-IR AUTH=PLAIN] ready\r\n", NULL,
+	    { { "AUTHENTICATE PLAIN AGFsaWNlAHBhc3Mgd29yZA==",
+		  "1 OK [CAPABILITY IMAP4rev1 ENABLE CONDSTORE QRESYNC ID "
+		  "NAMESPACE UIDONLY] in\r\n" },
+		{ "ID (", "" }, { "ENABLE QRESYNC", "" }, { "NAMESPACE", "" },
+		{ "EXAMINE", "* BYE enough\r\n" }, END } },
+	/* A greeting that tells no mechanism is not enough. */
+	{ "* OK [CAPABILITY IMAP4rev1] ready\r\n",
+	    "IMAP4rev1 AUTH=PLAIN ENABLE",
+	    { { "CAPABILITY", "* CAPABILITY IMAP4rev1 AUTH=PLAIN\r\n@ OK\r\n" },
+		{ "AUTHENTICATE PLAIN", "+ \r\n" },
+		{ "AGFsaWNl", "1 OK in\r\n" },
+		{ "CAPABILITY", "* CAPABILITY IMAP4rev1\r\n@ OK\r\n" },
+		{ "EXAMINE", "* BYE enough\r\n" }, END } },
+};
+
+/* The script answers nothing of the flight: a client that waited for one of
+ * its answers would never come to say EXAMINE, to which the answer is BYE. */
+START_TEST(what_is_said_after_the_login_is_one_flight)
+{
+	struct script script = { .greeting = openings[_i].greeting,
+		.capabilities = openings[_i].capabilities,
+		.steps = openings[_i].steps };
+	struct script_server server = script_start(&script);
+	struct imap_options o = options_for(&server);
+	struct source s = { 0 };
+	struct source_opened opened;
+	struct err err;
+	ck_assert_msg(
+	    imap_source_new(&s, &o, &err), "%s (%s)", err.text, err.words);
+	ck_assert(!s.ops->open(s.data, "INBOX", NULL, &opened, &err));
+	ck_assert_int_eq(err.code, ERR_NETWORK);
+	s.ops->close(&s.data, true);
+	ck_assert_int_eq(script_end(&server), 0);
+}
+END_TEST
+
+Suite *
+suite_imap_list(void)
+{
+	Suite *s = suite_create("imap list");
+	TCase *t = tcase_create("list");
+	suite_add_tcase(s, t);
+	tcase_set_timeout(t, 60);
+	tcase_add_loop_test(t,
+	    mailboxes_and_their_statuses_are_told_under_one_name, 0,
+	    sizeof(rows) / sizeof(rows[0]));
+	tcase_add_loop_test(t, a_mailbox_is_gone_only_if_the_server_says_so, 0,
+	    sizeof(verdicts) / sizeof(verdicts[0]));
+	tcase_add_test(t, there_is_always_an_inbox);
+	tcase_add_loop_test(t, what_is_said_after_the_login_is_one_flight, 0,
+	    sizeof(openings) / sizeof(openings[0]));
+
+	return s;
+}
