@@ -102,7 +102,7 @@ make(struct session *s, uint64_t uid)
 		"invoice", "the", "and", "meeting", "please", "of", "answer",
 		"crane", "regards", "is", "to", "number", "we" };
 	uint64_t id = (s->box << 32) + uid, x = noise(id);
-	size_t at = (size_t)sprintf(s->body,
+	size_t at = (size_t)snprintf(s->body, 1024,
 	    "Received: from relay%u.example by mx.example; %llu\r\n"
 	    "Message-ID: <%llx.%llu@replay.example>\r\n"
 	    "From: Person %u <p%u@replay.example>\r\n"
@@ -114,7 +114,7 @@ make(struct session *s, uint64_t uid)
 	for (unsigned i = 0; at < end && at < TEXT_MAX; i++) {
 		if (i % 16 == 0)
 			x = noise(x);
-		at += (size_t)sprintf(s->body + at, "%s%s",
+		at += (size_t)snprintf(s->body + at, 64, "%s%s",
 		    words[x >> 4 * (i % 16) & 15], i % 11 == 10 ? "\r\n" : " ");
 	}
 	for (unsigned i = 0; at + 78 < end; i++) {
