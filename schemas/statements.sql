@@ -600,7 +600,7 @@ WHERE c.mid64 = ?1 AND h.message_id = ?2;
 -- name: find_places
 SELECT p.mailbox, p.okey, p.from_run, p.to_run, p.flags, k.list, p.idate, p.zone
 FROM placement p LEFT JOIN keywords k ON k.id = p.kw
-WHERE p.content = ?1 ORDER BY p.mailbox, p.okey, p.from_run;
+WHERE p.content = ?1 ORDER BY p.idate DESC, p.mailbox, p.okey, p.from_run;
 -- name: find_content
 SELECT c.sha256, c.size, h.from_, h.to_, h.cc, h.subject, h.date, h.message_id
 FROM content c LEFT JOIN header h ON h.content = c.id WHERE c.id = ?1;

@@ -79,6 +79,7 @@ struct search_hit { /* a placement; all borrowed until the next */
 	uint8_t sha256[32];
 	uint64_t size;
 	const char *account, *mailbox; /* mailbox: display name */
+	bool many_accounts;            /* are asked for: name it */
 	uint64_t uidvalidity, uid;
 	uint8_t flags;
 	const char *keywords; /* blanks between; "" if none */
@@ -91,7 +92,8 @@ struct search_found {
 	bool more; /* than the limit */
 };
 /* Placements of what matches, newest INTERNALDATE first (a message with
- * several: by its newest). each false: stop. */
+ * several: by its newest). each false: stop; NULL: only counted. It may use the
+ * index, but not the search. */
 bool search_run(struct search *, const struct search_query *,
     bool (*each)(void *arg, const struct search_hit *), void *arg,
     struct search_found *, struct err *);

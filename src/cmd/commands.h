@@ -8,6 +8,7 @@ int command_copy(const struct options *);
 int command_run(const struct options *);
 int command_check(const struct options *);
 int command_ls(const struct options *);
+int command_find(const struct options *);
 int command_show(const struct options *);
 int command_verify(const struct options *);
 int command_export(const struct options *);

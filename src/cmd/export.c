@@ -10,6 +10,7 @@
 #include "base/text.h"
 #include "commands.h"
 #include "find.h"
+#include "ids.h"
 #include "local/maildir.h"
 #include "progress.h"
 #include "screen.h"
@@ -18,6 +19,7 @@ struct exporting {
 	const struct options *o;
 	struct archive_port from;
 	struct find find;
+	struct ids ids;
 	struct reading *reading;
 	struct maildir_export *to;
 	struct meter meter;
@@ -47,6 +49,13 @@ set_query(struct exporting *e, struct err *err)
 	const struct options *o = e->o;
 	bool named = o->message_id != NULL || o->sha256 != NULL;
 	if (named && !find_parse(&e->find, e->from.index, o, NULL, err))
+		return false;
+	bool many = o->id.n > 0 || o->ids_from != NULL;
+	if (many && named)
+		return err_set(err, ERR_RUN, ERR_USAGE,
+		    "--id and --ids-from don't go with --sha256 and "
+		    "--message-id");
+	if (many && !ids_read(&e->ids, e->from.index, &o->id, o->ids_from, err))
 		return false;
 	struct index_query *q = &e->find.query;
 	q->outcome = -1;
@@ -114,6 +123,21 @@ every(struct exporting *e, struct err *err)
 	return ok;
 }
 
+/* By --id and --ids-from, in any order; or all that the query takes. */
+static bool
+all(struct exporting *e, struct err *err)
+{
+	if (e->o->id.n == 0 && e->o->ids_from == NULL)
+		return every(e, err);
+	bool ok = true;
+	for (size_t i = 0; ok && i < e->ids.n && !stop_asked(); i++) {
+		e->find.query.sha256 = e->ids.sha256[i];
+		ok = every(e, err);
+	}
+
+	return ok;
+}
+
 static int
 finish(struct exporting *e)
 {
@@ -147,7 +171,7 @@ command_export(const struct options *o)
 		  archive_port_read(&e.from, o, o->args[0], &err) &&
 		  set_query(&e, &err) &&
 		  reading_open(&e.reading, &e.from, &err) &&
-		  maildir_export_open(&e.to, e.path, &err) && every(&e, &err);
+		  maildir_export_open(&e.to, e.path, &err) && all(&e, &err);
 	struct err closing;
 	if (e.to != NULL && !maildir_export_close(&e.to, &closing) && ok) {
 		err = closing;
@@ -157,6 +181,7 @@ command_export(const struct options *o)
 	int code = ok ? finish(&e) : screen_error(&err);
 	reading_close(&e.reading);
 	find_free(&e.find);
+	ids_free(&e.ids);
 	archive_port_close(&e.from);
 	free(e.path);
 

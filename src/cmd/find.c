@@ -25,19 +25,19 @@ is_hex(const char *s)
 	return s[strspn(s, "0123456789abcdefABCDEF")] == '\0';
 }
 
-static bool
-by_hash(struct find *f, struct index *index, const char *hex, struct err *err)
+bool
+find_hash(struct index *index, const char *hex, uint8_t sha256[DIGEST_SIZE],
+    struct err *err)
 {
 	size_t len = strlen(hex);
 	size_t n = 0;
-	f->query.sha256 = f->sha256;
-	if (digest_unhex(hex, len, f->sha256, sizeof(f->sha256)))
+	if (digest_unhex(hex, len, sha256, DIGEST_SIZE))
 		return true;
 	if (!is_hex(hex) || len < PREFIX_MIN || len > 64)
 		return err_set(err, ERR_RUN, ERR_USAGE,
 		    "\"%s\" is no content hash: %d to 64 hex digits", hex,
 		    PREFIX_MIN);
-	if (!index_hash_by_prefix(index, hex, f->sha256, &n, err))
+	if (!index_hash_by_prefix(index, hex, sha256, &n, err))
 		return false;
 	if (n == 0)
 		return err_set(err, ERR_RUN, ERR_GONE,
@@ -47,6 +47,14 @@ by_hash(struct find *f, struct index *index, const char *hex, struct err *err)
 			     "%zu messages' content hashes begin with %s: give "
 			     "more digits",
 			     n, hex);
+}
+
+static bool
+by_hash(struct find *f, struct index *index, const char *hex, struct err *err)
+{
+	f->query.sha256 = f->sha256;
+
+	return find_hash(index, hex, f->sha256, err);
 }
 
 /* "….V1732183200U42.mailhaul,…": the UID narrows the search. */

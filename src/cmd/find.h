@@ -19,6 +19,10 @@ struct find {
 bool find_parse(struct find *, struct index *, const struct options *,
     const char *id, struct err *);
 void find_free(struct find *);
+/* A content hash, or its first 8 or more hex digits: ERR_GONE, ERR_USAGE if
+ * several begin so. */
+bool find_hash(
+    struct index *, const char *hex, uint8_t sha256[DIGEST_SIZE], struct err *);
 /* index_rows_next, skipping what entry and exact exclude. */
 bool find_next(const struct find *, struct index_rows *, struct index_row *,
     bool *end, struct err *);

@@ -42,6 +42,14 @@ static const struct command commands[] = {
 	{ "ls", IN_LS, 1, 2, "ARCHIVE [MAILBOX]",
 	    "list an archive's mailboxes, or the messages of one", NULL,
 	    command_ls },
+	{ "find", IN_FIND, 1, ARGS_MAX, "ARCHIVE [WORD…]",
+	    "find messages by words, dates, sizes and flags; newest first",
+	    "All words must be there, in From, To, Cc or Subject, in any case "
+	    "and without\n"
+	    "accents: word, begin*, '\"words in a row\"'. What is found has "
+	    "an ID that show\n"
+	    "and export take. Exit code 1: nothing found.",
+	    command_find },
 	{ "show", IN_SHOW, 1, 2, "ARCHIVE [ID]",
 	    "write one message to standard output, octet for octet",
 	    "ID is a content hash (or its first 8 or more digits), a "

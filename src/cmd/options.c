@@ -15,7 +15,7 @@
 enum kind { TEXT, LIST, FLAG, COUNT, NUMBER, SIZE, DATE };
 
 /* Where 0 is a wish of its own: never again, to the last octet. */
-enum { RETRIES = 6, MIN_FREE = 64 << 20 };
+enum { RETRIES = 6, MIN_FREE = 64 << 20, LIMIT = 100 };
 
 #define AT(field) offsetof(struct options, field)
 
@@ -103,16 +103,38 @@ static const struct row {
 	    "give up a connection that is silent so long (default 120)" },
 	{ "window", 0, NUMBER, AT(window), IN_HAUL, "N",
 	    "messages asked for with one command (default 500)" },
-	{ "mailbox", 0, TEXT, AT(mailbox), IN_SHOW | IN_EXPLAIN, "NAME",
-	    "the mailbox (as ls shows it)" },
+	{ "mailbox", 0, TEXT, AT(mailbox), IN_SHOW | IN_EXPLAIN | IN_FIND,
+	    "NAME", "the mailbox (as ls shows it)" },
 	{ "uid", 0, NUMBER, AT(uid), IN_SHOW | IN_EXPLAIN | IN_EXPORT, "UID",
 	    "the message with this UID" },
 	{ "message-id", 0, TEXT, AT(message_id),
-	    IN_SHOW | IN_EXPLAIN | IN_EXPORT, "ID", "by Message-ID" },
+	    IN_SHOW | IN_EXPLAIN | IN_EXPORT | IN_FIND, "ID", "by Message-ID" },
 	{ "sha256", 0, TEXT, AT(sha256), IN_SHOW | IN_EXPLAIN | IN_EXPORT,
 	    "HEX", "by content hash" },
 	{ "entry", 0, TEXT, AT(entry), IN_SHOW | IN_EXPLAIN, "PATH",
 	    "by the entry's path in its volume" },
+	{ "id", 0, LIST, AT(id), IN_EXPORT, "ID",
+	    "the message with this ID, as find shows it; may be repeated" },
+	{ "ids-from", 0, TEXT, AT(ids_from), IN_EXPORT, "FILE",
+	    "IDs at the starts of FILE's lines (- for standard input)" },
+	{ "from", 0, TEXT, AT(from), IN_FIND, "WORDS", "words in From" },
+	{ "to", 0, TEXT, AT(to), IN_FIND, "WORDS", "words in To" },
+	{ "cc", 0, TEXT, AT(cc), IN_FIND, "WORDS", "words in Cc" },
+	{ "subject", 0, TEXT, AT(subject), IN_FIND, "WORDS",
+	    "words in Subject" },
+	{ "body", 0, TEXT, AT(body), IN_FIND, "WORDS",
+	    "words in the text (the first time all text is read, once)" },
+	{ "larger", 0, SIZE, AT(larger), IN_FIND, "SIZE", "larger than this" },
+	{ "smaller", 0, SIZE, AT(smaller), IN_FIND, "SIZE",
+	    "smaller than this" },
+	{ "flag", 0, LIST, AT(flags), IN_FIND, "FLAG",
+	    "seen, flagged, answered, draft, deleted or a keyword; !FLAG: "
+	    "without it; may be repeated" },
+	{ "limit", 0, NUMBER, AT(limit), IN_FIND, "N",
+	    "show at most N (default 100; 0: all)" },
+	{ "count", 0, FLAG, AT(count), IN_FIND, NULL, "print only how many" },
+	{ "ids", 0, FLAG, AT(ids), IN_FIND, NULL,
+	    "print only IDs, for export --ids-from -" },
 	{ "header", 0, FLAG, AT(raw_header), IN_SHOW, NULL,
 	    "only the header section" },
 	{ "quick", 0, FLAG, AT(quick), IN_VERIFY, NULL,
@@ -124,8 +146,8 @@ static const struct row {
 	{ "outcome", 0, TEXT, AT(outcome), IN_EXPLAIN, "WORD",
 	    "list messages with this outcome: excluded, unreadable, …" },
 	{ "json", 0, FLAG, AT(json),
-	    IN_CHECK | IN_LS | IN_STATUS | IN_EXPLAIN | IN_VERIFY, NULL,
-	    "print JSON, one object a line" },
+	    IN_CHECK | IN_LS | IN_STATUS | IN_EXPLAIN | IN_VERIFY | IN_FIND,
+	    NULL, "print JSON, one object a line" },
 	{ "report", 0, TEXT, AT(report), IN_HAUL | IN_VERIFY, "FILE",
 	    "write a report; .json or .txt by its ending" },
 	{ "progress", 0, TEXT, AT(progress), IN_HAUL | IN_VERIFY | IN_EXPORT,
@@ -389,7 +411,9 @@ bool
 options_parse(struct options *o, const struct command *c, int argc, char **argv,
     struct err *err)
 {
-	*o = (struct options){ .retries = RETRIES, .min_free = MIN_FREE };
+	*o = (struct options){
+		.retries = RETRIES, .min_free = MIN_FREE, .limit = LIMIT
+	};
 	bool only_args = false;
 	for (int i = 0; i < argc; i++) {
 		const char *arg = argv[i];
@@ -426,6 +450,8 @@ options_free(struct options *o)
 	free(o->include.items);
 	free(o->exclude.items);
 	free(o->accounts.items);
+	free(o->flags.items);
+	free(o->id.items);
 }
 
 void

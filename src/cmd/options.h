@@ -7,7 +7,7 @@
 
 #include "base/err.h"
 
-enum { ARGS_MAX = 4, OPTIONS_MAX = 96 };
+enum { ARGS_MAX = 64, OPTIONS_MAX = 96 };
 
 /* A list of values that an option may be given many times; values borrowed
  * from argv. */
@@ -47,6 +47,11 @@ struct options {
 	const char *mailbox, *message_id, *sha256, *entry, *run, *outcome;
 	uint64_t uid;
 	bool raw_header;
+	/* find, and what takes what it found */
+	const char *from, *to, *cc, *subject, *body, *ids_from;
+	struct list flags, id;
+	uint64_t larger, smaller, limit;
+	bool count, ids;
 	/* verify */
 	bool quick;
 	const char *read;
@@ -88,11 +93,12 @@ enum {
 	IN_STATUS = 64,
 	IN_EXPLAIN = 128,
 	IN_RUN = 1 << 16,
+	IN_FIND = 1 << 17,
 	IN_HAUL = IN_COPY | IN_RUN,
 	IN_SERVER = IN_HAUL | IN_CHECK,
 	IN_CONFIG = IN_RUN | IN_CHECK,
-	IN_SELECT = IN_HAUL | IN_LS | IN_EXPORT,
-	IN_ALL = 255 | IN_RUN
+	IN_SELECT = IN_HAUL | IN_LS | IN_EXPORT | IN_FIND,
+	IN_ALL = 255 | IN_RUN | IN_FIND
 };
 
 #endif

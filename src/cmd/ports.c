@@ -4,9 +4,11 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/clock.h"
 #include "base/mem.h"
 #include "base/text.h"
 #include "runs.h"
+#include "search.h"
 
 /* ---- a server ---- */
 
@@ -220,7 +222,7 @@ static bool
 set_paths(struct archive_port *p, const struct options *o, const char *arg,
     struct err *err)
 {
-	*p = (struct archive_port){ .lock = -1 };
+	*p = (struct archive_port){ .lock = -1, .began = clock_mono_ms() };
 	if (!archive_path(arg, &p->dir, err))
 		return false;
 	p->index_path = o->index != NULL ? mem_str(o->index)
@@ -326,8 +328,12 @@ bool
 archive_port_end_run(
     struct archive_port *p, enum index_run_state state, struct err *err)
 {
-	return index_run_end(p->index, p->run, state, err) &&
-	       runs_write_manifests(p, err);
+	if (!index_run_end(p->index, p->run, state, err) ||
+	    !runs_write_manifests(p, err))
+		return false;
+	search_after_run(p, clock_mono_ms() - p->began);
+
+	return true;
 }
 
 void

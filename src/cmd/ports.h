@@ -40,8 +40,9 @@ void source_port_close(struct source_port *);
 struct archive_port {
 	char *dir, *index_path;
 	struct index *index;
-	int lock;     /* fd; -1: only reading */
-	uint64_t run; /* 0: only reading */
+	int lock;      /* fd; -1: only reading */
+	uint64_t run;  /* 0: only reading */
+	int64_t began; /* clock_mono_ms, when it was opened */
 	char run_name[40], log_path[512];
 	uint64_t account;     /* the archive as a target */
 	struct target target; /* .data NULL: only reading */
@@ -64,7 +65,7 @@ bool archive_port_begin(struct archive_port *, const struct options *,
  * are none. */
 bool archive_port_target(struct archive_port *, const struct options *,
     struct meter *, const struct archive_word *word, struct err *);
-/* The run ends: state, manifest. */
+/* The run ends: state, manifest; what it brought is made known to find. */
 bool archive_port_end_run(
     struct archive_port *, enum index_run_state, struct err *);
 void archive_port_close(struct archive_port *);

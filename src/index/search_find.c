@@ -50,6 +50,7 @@ struct finding {
 	struct box *boxes; /* by id */
 	size_t box_count;
 	bool all_boxes;
+	bool many_accounts; /* among those wanted */
 
 	struct set set;
 	bool has_set; /* false: everything */
@@ -123,6 +124,21 @@ load_boxes(struct finding *f, struct err *err)
 	sql_close(&q);
 
 	return ok;
+}
+
+static void
+count_accounts(struct finding *f)
+{
+	const char *first = NULL;
+	for (size_t i = 0; i < f->box_count; i++) {
+		const struct box *box = &f->boxes[i];
+		if (!box->wanted)
+			continue;
+		if (first == NULL)
+			first = box->account;
+		else if (strcmp(first, box->account) != 0)
+			f->many_accounts = true;
+	}
 }
 
 static int
@@ -357,6 +373,9 @@ walk_open(struct finding *f, size_t i, struct err *err)
 		return false;
 	w->open = true;
 	sql_int(&w->q, since ? f->query->since : INT64_MIN);
+	sql_int(&w->q, f->query->larger == 0 ? -1 : (int64_t)f->query->larger);
+	sql_int(&w->q,
+	    f->query->smaller == 0 ? INT64_MAX : (int64_t)f->query->smaller);
 
 	return walk_on(f, w, err);
 }
@@ -457,6 +476,7 @@ place_matches(const struct finding *f, struct sql *q, struct search_hit *hit)
 		return false;
 	hit->account = box->account;
 	hit->mailbox = box->display;
+	hit->many_accounts = f->many_accounts;
 	hit->uidvalidity = box->uidvalidity;
 	bool then = box->run == 0
 			? lives
@@ -508,7 +528,7 @@ tell(struct finding *f, const struct search_hit *hit)
 		return;
 	}
 	found->placements++;
-	f->stopped = !f->each(f->arg, hit);
+	f->stopped = f->each != NULL && !f->each(f->arg, hit);
 }
 
 static bool
@@ -518,13 +538,13 @@ judge(struct finding *f, int64_t content, struct err *err)
 	struct sql places, columns = { 0 };
 	bool row, ok;
 	uint64_t before = f->found->placements;
-	if (!sql_open_own(f->s->ix, SQL_FIND_PLACES, &places, err))
+	if (!sql_open(f->s->ix, SQL_FIND_PLACES, &places, err))
 		return false;
 	sql_int(&places, content);
 	while ((ok = sql_step(&places, &row, err)) && row && !f->stopped) {
 		if (!place_matches(f, &places, &hit))
 			continue;
-		ok = columns.stmt != NULL ||
+		ok = f->each == NULL || columns.stmt != NULL ||
 		     read_content(f, content, &columns, &hit, err);
 		if (!ok)
 			break;
@@ -549,6 +569,7 @@ find(struct finding *f, struct err *err)
 	    !load_boxes(f, err) || !by_words(f, err) ||
 	    !by_message_id(f, err) || !by_mailbox(f, err) || !order(f, err))
 		return false;
+	count_accounts(f);
 	while (!f->stopped) {
 		if (!next_candidate(f, &c, err))
 			return false;

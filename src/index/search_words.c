@@ -78,11 +78,12 @@ words_split(struct buf *out, const char *text)
 
 struct words {
 	struct buf *out;
-	size_t n;   /* so far */
-	bool first; /* of a group */
+	const char *column; /* "from_ : "; "": any */
+	size_t n;           /* so far */
 };
 
-/* "…" is a string to FTS5, whatever stands in it. */
+/* "…" is a string to FTS5, whatever stands in it. Strings side by side must
+ * all be there; unlike with AND, one without a letter or digit is ignored. */
 static bool
 add_string(struct words *w, const char *text, size_t len, struct err *err)
 {
@@ -90,8 +91,7 @@ add_string(struct words *w, const char *text, size_t len, struct err *err)
 	if (++w->n > WORDS_MAX)
 		return err_set(err, ERR_RUN, ERR_USAGE,
 		    "more than %d words to look for", WORDS_MAX);
-	buf_str(w->out, w->first ? "\"" : " AND \"");
-	w->first = false;
+	buf_fmt(w->out, "%s%s\"", w->out->len == 0 ? "" : " ", w->column);
 	for (size_t i = 0; i < len; i++)
 		if (text[i] != '"')
 			buf_char(w->out, text[i]);
@@ -149,42 +149,37 @@ add_words(struct words *w, const char *text, struct err *err)
 	return ok;
 }
 
-static bool
-add_column(
-    struct words *w, const char *column, const char *text, struct err *err)
+bool
+words_headers(struct buf *out, const struct search_query *q, struct err *err)
 {
-	if (text == NULL || text[strspn(text, " \t\r\n")] == '\0')
-		return true;
-	if (w->out->len > 0)
-		buf_str(w->out, " AND ");
-	buf_fmt(w->out, "%s(", column);
-	w->first = true;
-	bool ok = add_words(w, text, err);
-	buf_char(w->out, ')');
+	const struct {
+		const char *column, *text;
+	} columns[] = {
+		{ "from_ : ", q->from },
+		{ "to_ : ", q->to },
+		{ "cc : ", q->cc },
+		{ "subject : ", q->subject },
+	};
+	struct words w = { .out = out, .column = "" };
+	bool ok = true;
+	buf_clear(out);
+	for (size_t i = 0; ok && i < q->word_count; i++)
+		ok = add_words(&w, q->words[i], err);
+	for (size_t i = 0; ok && i < sizeof(columns) / sizeof(columns[0]);
+	     i++) {
+		w.column = columns[i].column;
+		if (columns[i].text != NULL)
+			ok = add_words(&w, columns[i].text, err);
+	}
 
 	return ok;
 }
 
 bool
-words_headers(struct buf *out, const struct search_query *q, struct err *err)
-{
-	struct words w = { .out = out };
-	buf_clear(out);
-	for (size_t i = 0; i < q->word_count; i++)
-		if (!add_column(&w, "", q->words[i], err))
-			return false;
-
-	return add_column(&w, "from_ : ", q->from, err) &&
-	       add_column(&w, "to_ : ", q->to, err) &&
-	       add_column(&w, "cc : ", q->cc, err) &&
-	       add_column(&w, "subject : ", q->subject, err);
-}
-
-bool
 words_body(struct buf *out, const char *text, struct err *err)
 {
-	struct words w = { .out = out };
+	struct words w = { .out = out, .column = "" };
 	buf_clear(out);
 
-	return add_column(&w, "", text, err);
+	return add_words(&w, text, err);
 }

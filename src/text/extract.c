@@ -319,7 +319,7 @@ text_end(struct text_worker *w, struct buf *text, const char **why)
 	if (w->left > 0) {
 		*why = "its octets could not be read to the end";
 	} else if (w->lost || !answer(w, text, &cut)) {
-		*why = "its MIME structure is more than a reader of mail bears";
+		*why = "reading its MIME structure failed or took too long";
 	} else {
 		if (w->cut || cut)
 			*why = "it has more text than is indexed";
