@@ -203,7 +203,7 @@ imap_session_read(struct imap_session *s, struct imap_reply *r, struct err *err)
 /* --- commands ---------------------------------------------------------- */
 
 unsigned
-imap_session_send(
+imap_session_queue(
     struct imap_session *s, const char *command, size_t len, struct err *err)
 {
 	char tag[32];
@@ -213,12 +213,25 @@ imap_session_send(
 	    snprintf(tag, sizeof(tag), "%s%u ", s->tag_head, s->tag_last + 1);
 	if (!wire_write(s->wire, tag, (size_t)n, err) ||
 	    !wire_write(s->wire, command, len, err) ||
-	    !wire_write(s->wire, "\r\n", 2, err) || !wire_flush(s->wire, err)) {
+	    !wire_write(s->wire, "\r\n", 2, err)) {
 		imap_session_die(s, err);
 		return 0;
 	}
 
 	return ++s->tag_last;
+}
+
+unsigned
+imap_session_send(
+    struct imap_session *s, const char *command, size_t len, struct err *err)
+{
+	unsigned tag = imap_session_queue(s, command, len, err);
+	if (tag != 0 && !wire_flush(s->wire, err)) {
+		imap_session_die(s, err);
+		return 0;
+	}
+
+	return tag;
 }
 
 static bool
@@ -408,7 +421,7 @@ begin(struct imap_session *s, struct err *err)
 	 * to change what lies under the lines (COMPRESS). */
 	imap_setup_warn(s);
 
-	return imap_setup_send(s, err);
+	return imap_setup_say(s, err);
 }
 
 bool

@@ -51,7 +51,7 @@ struct imap_session {
 	char *capabilities; /* " IMAP4REV1 … ", upper-case; NULL: unknown */
 	bool told;          /* capabilities since the login began */
 	struct imap_facts facts;
-	/* What imap_setup_send asked for; true only once imap_session_settle
+	/* What imap_setup_say asked for; true only once imap_session_settle
 	 * or the answer to a later command was read. */
 	bool condstore, qresync, utf8; /* ENABLEd */
 	struct imap_prefix *prefixes;  /* NAMESPACE */
@@ -84,7 +84,11 @@ bool imap_session_settle(struct imap_session *, struct err *);
 /* Give the connection up; returns false with *err as it is. */
 bool imap_session_die(struct imap_session *, struct err *);
 
-/* Send "TAG command"; returns the tag's number, 0 on failure. */
+/* Write "TAG command", to be sent with the next one or before the next read
+ * that has to wait; returns the tag's number, 0 on failure. */
+unsigned imap_session_queue(
+    struct imap_session *, const char *command, size_t len, struct err *);
+/* The same, and send it now. */
 unsigned imap_session_send(
     struct imap_session *, const char *command, size_t len, struct err *);
 /*
@@ -94,7 +98,7 @@ unsigned imap_session_send(
  */
 bool imap_session_read(
     struct imap_session *, struct imap_reply *, struct err *);
-/* The same, but answers to imap_setup_send are told too. */
+/* The same, but answers to imap_setup_say are told too. */
 bool imap_session_read_one(
     struct imap_session *, struct imap_reply *, struct err *);
 /* The number in one of our tags; 0: not ours. */

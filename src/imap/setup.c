@@ -220,9 +220,9 @@ imap_setup_takes(struct imap_session *s, const struct imap_reply *r)
 }
 
 static bool
-send_one(struct imap_session *s, const char *command, struct err *err)
+say(struct imap_session *s, const char *command, struct err *err)
 {
-	unsigned tag = imap_session_send(s, command, strlen(command), err);
+	unsigned tag = imap_session_queue(s, command, strlen(command), err);
 	if (tag != 0)
 		s->setup_last = tag;
 
@@ -230,21 +230,21 @@ send_one(struct imap_session *s, const char *command, struct err *err)
 }
 
 bool
-imap_setup_send(struct imap_session *s, struct err *err)
+imap_setup_say(struct imap_session *s, struct err *err)
 {
 	struct buf enable = { 0 };
 	/* Some servers (163, qq) refuse EXAMINE to clients without a name. */
 	bool good = !imap_session_can(s, "ID") ||
-		    send_one(s, "ID (\"name\" \"mailhaul\")", err);
+		    say(s, "ID (\"name\" \"mailhaul\")", err);
 	buf_str(&enable, "ENABLE");
 	size_t bare = enable.len;
 	add_enable(s, &enable);
 	if (good && enable.len > bare)
-		good = send_one(s, enable.data, err);
+		good = say(s, enable.data, err);
 	buf_free(&enable);
 
-	return good && (!imap_session_can(s, "NAMESPACE") ||
-			   send_one(s, "NAMESPACE", err));
+	return good &&
+	       (!imap_session_can(s, "NAMESPACE") || say(s, "NAMESPACE", err));
 }
 
 bool

@@ -8,7 +8,7 @@
  * whose answers are read when the first of them is needed, or before the
  * answer to the next command, so that a login costs no round trip for it.
  */
-bool imap_setup_send(struct imap_session *, struct err *);
+bool imap_setup_say(struct imap_session *, struct err *);
 /* True if the response answers one of them: nobody else's business. */
 bool imap_setup_takes(struct imap_session *, const struct imap_reply *);
 void imap_setup_free(struct imap_session *);
