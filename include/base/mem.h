@@ -4,6 +4,7 @@
 #include <stddef.h>
 
 /* Out of memory aborts: dying is always safe here. */
+_Noreturn void mem_out(void);               /* for where a library had none */
 void *mem_new(size_t size);                 /* zeroed */
 void *mem_array(size_t count, size_t size); /* zeroed, overflow checked */
 void *mem_grow(void *, size_t count, size_t size);

@@ -46,7 +46,7 @@ new_context(int level)
 {
 	ZSTD_CCtx *context = ZSTD_createCCtx();
 	if (context == NULL)
-		abort();
+		mem_out();
 	ZSTD_CCtx_setParameter(context, ZSTD_c_compressionLevel, level);
 	ZSTD_CCtx_setParameter(context, ZSTD_c_checksumFlag, 1);
 	ZSTD_CCtx_setParameter(context, ZSTD_c_contentSizeFlag, 1);
@@ -64,7 +64,7 @@ map_buffer(size_t cap)
 	void *p = mmap(NULL, cap, PROT_READ | PROT_WRITE,
 	    MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
 	if (p == MAP_FAILED)
-		abort();
+		mem_out();
 
 	return p;
 }
@@ -84,7 +84,7 @@ squeeze(ZSTD_CCtx *context, struct compress_frame *f,
 {
 	size_t n = ZSTD_compress2(context, spare->data, cap, f->data, f->len);
 	if (ZSTD_isError(n))
-		abort();
+		mem_out();
 
 	struct compress_frame plain = *f;
 	*f = *spare;

@@ -2,6 +2,7 @@
 
 #include "base/digest.h"
 #include "base/text.h"
+#include "base/mem.h"
 #include "mail/datetime.h"
 #include "mail/flags.h"
 #include "mail/path.h"
@@ -184,7 +185,7 @@ add_json(struct archive_entry *e, const char *name, json_t *object)
 {
 	char *text = json_dumps(object, JSON_COMPACT);
 	if (text == NULL)
-		abort();
+		mem_out();
 	archive_entry_xattr_add_entry(e, name, text, strlen(text));
 	free(text);
 	json_decref(object);
@@ -223,6 +224,24 @@ body_json(const struct kept *body)
 	    "skip", (json_int_t)body->header_size);
 }
 
+/* Adding one can't fail by its contract: without memory it gets lost. */
+static void
+check_attributes(struct archive_entry *e, int wanted)
+{
+	const char *name;
+	const void *value;
+	size_t size;
+	archive_entry_xattr_reset(e);
+	while (
+	    archive_entry_xattr_next(e, &name, &value, &size) == ARCHIVE_OK) {
+		if (name == NULL || value == NULL || size == 0)
+			mem_out();
+		wanted--;
+	}
+	if (wanted != 0)
+		mem_out();
+}
+
 void
 entry_attributes(struct archive_entry *e, const struct entry_origin *o,
     const uint8_t sha256[32], const struct kept *body)
@@ -233,4 +252,5 @@ entry_attributes(struct archive_entry *e, const struct entry_origin *o,
 	add_json(e, ENTRY_XATTR_ORIGIN, origin_json(o));
 	if (body != NULL)
 		add_json(e, ENTRY_XATTR_BODY, body_json(body));
+	check_attributes(e, body != NULL ? 3 : 2);
 }

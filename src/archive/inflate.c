@@ -1,6 +1,7 @@
 #include "inflate.h"
 
 #include "base/file.h"
+#include "base/mem.h"
 #include "seektable.h"
 
 #include <stdlib.h>
@@ -23,7 +24,7 @@ inflate(struct inflate *i, const struct frame_info *info)
 	if (i->context == NULL) {
 		i->context = ZSTD_createDCtx();
 		if (i->context == NULL)
-			abort();
+			mem_out();
 		ZSTD_DCtx_setParameter(
 		    i->context, ZSTD_d_windowLogMax, WINDOW_LOG_MAX);
 	}

@@ -5,14 +5,19 @@
 #include <stdlib.h>
 #include <string.h>
 
+_Noreturn void
+mem_out(void)
+{
+	static const char text[] = "mailhaul: out of memory\n";
+	fwrite(text, 1, sizeof(text) - 1, stderr);
+	abort();
+}
+
 static void *
 or_abort(void *p)
 {
-	if (p == NULL) {
-		static const char text[] = "mailhaul: out of memory\n";
-		fwrite(text, 1, sizeof(text) - 1, stderr);
-		abort();
-	}
+	if (p == NULL)
+		mem_out();
 
 	return p;
 }

@@ -3,6 +3,7 @@
 #include "base/log.h"
 #include "base/stop.h"
 #include "base/text.h"
+#include "base/mem.h"
 #include "prompt.h"
 
 #include <errno.h>
@@ -37,7 +38,7 @@ make_room(struct secret *s)
 	s->data = mmap(NULL, ROOM, PROT_READ | PROT_WRITE,
 	    MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 	if (s->data == MAP_FAILED)
-		abort();
+		mem_out();
 	/* Best effort: limits may forbid both. */
 	mlock(s->data, ROOM);
 	madvise(s->data, ROOM, MADV_DONTDUMP);

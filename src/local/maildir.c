@@ -314,7 +314,7 @@ add_line(struct maildir_export *e, struct err *err)
 	set_text(e->line, "file", e->path.data);
 	char *text = json_dumps(e->line, JSON_COMPACT);
 	if (text == NULL)
-		abort(); /* out of memory: every string is UTF-8 */
+		mem_out(); /* every string is UTF-8 */
 	buf_str(&e->lines, text);
 	buf_char(&e->lines, '\n');
 	free(text);

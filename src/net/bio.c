@@ -1,5 +1,6 @@
 /* OpenSSL's own socket BIO writes without MSG_NOSIGNAL and hides errno. */
 #include "net/link.h"
+#include "base/mem.h"
 
 #include <assert.h>
 #include <errno.h>
@@ -70,7 +71,7 @@ make_method(void)
 	method = BIO_meth_new(
 	    BIO_get_new_index() | BIO_TYPE_SOURCE_SINK, "mailhaul socket");
 	if (method == NULL)
-		abort(); /* out of memory */
+		mem_out();
 	BIO_meth_set_read(method, bio_read);
 	BIO_meth_set_write(method, bio_write);
 	BIO_meth_set_ctrl(method, bio_ctrl);
@@ -85,7 +86,7 @@ link_bio(struct link *l)
 
 	BIO *bio = BIO_new(method);
 	if (bio == NULL)
-		abort(); /* out of memory */
+		mem_out();
 	BIO_set_data(bio, l);
 	BIO_set_init(bio, 1);
 

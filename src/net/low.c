@@ -4,6 +4,7 @@
 
 #include "net/wire.h"
 #include "net/wire_socket.h"
+#include "base/mem.h"
 
 /* Never 0: libetpan takes it for "try again", for ever. */
 static ssize_t
@@ -94,7 +95,7 @@ wire_low(struct wire *w)
 {
 	mailstream_low *low = mailstream_low_new(w, &driver);
 	if (low == NULL)
-		abort(); /* out of memory */
+		mem_out();
 
 	return low;
 }

@@ -184,7 +184,7 @@ tls_new(struct tls **out, const struct wire_options *o, const struct peer *p,
 	t->peer = p;
 	t->ctx = SSL_CTX_new(TLS_client_method());
 	if (t->ctx == NULL)
-		abort(); /* out of memory */
+		mem_out();
 	set_rules(t->ctx);
 	SSL_CTX_set_cert_verify_callback(t->ctx, judge, t);
 
@@ -275,7 +275,7 @@ tls_start(
 {
 	l->ssl = SSL_new(t->ctx);
 	if (l->ssl == NULL)
-		abort(); /* out of memory */
+		mem_out();
 	SSL_set_app_data(l->ssl, t);
 	BIO *bio = link_bio(l);
 	SSL_set_bio(l->ssl, bio, bio);

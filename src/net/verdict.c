@@ -15,6 +15,7 @@
 #include "base/clock.h"
 #include "base/digest.h"
 #include "base/text.h"
+#include "base/mem.h"
 
 enum kind {
 	KIND_OTHER,
@@ -83,7 +84,7 @@ verdict_key(X509 *cert, char out[72])
 	unsigned char *der = NULL;
 	int len = i2d_X509_PUBKEY(X509_get_X509_PUBKEY(cert), &der);
 	if (len <= 0)
-		abort(); /* out of memory: it was parsed from DER */
+		mem_out(); /* it was parsed from DER */
 	digest_of(der, (size_t)len, hash);
 	OPENSSL_free(der);
 	memcpy(out, "sha256:", 7);
