@@ -14,5 +14,6 @@ int command_verify(const struct options *);
 int command_export(const struct options *);
 int command_status(const struct options *);
 int command_explain(const struct options *);
+int command_index(const struct options *);
 
 #endif

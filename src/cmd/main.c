@@ -69,6 +69,15 @@ static const struct command commands[] = {
 	{ "explain", IN_EXPLAIN, 1, 2, "ARCHIVE [ID]",
 	    "what happened to a message, or to all that ended otherwise", NULL,
 	    command_explain },
+	{ "index", IN_INDEX, 1, 1, "--rebuild ARCHIVE",
+	    "make the index anew from volumes and manifests",
+	    "The old index is kept beside it as mailhaul.db.before-TIME. What "
+	    "can't be\n"
+	    "known from the archive alone is said; what is damaged or lost is "
+	    "named, and\n"
+	    "the next run asks its source for it again. Exit code 9: "
+	    "something is.",
+	    command_index },
 };
 
 enum { COMMANDS = sizeof(commands) / sizeof(commands[0]) };

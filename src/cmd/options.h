@@ -52,8 +52,8 @@ struct options {
 	struct list flags, id;
 	uint64_t larger, smaller, limit;
 	bool count, ids;
-	/* verify */
-	bool quick;
+	/* verify, index */
+	bool quick, rebuild;
 	const char *read;
 	/* screens */
 	const char *progress, *log_format, *report;
@@ -94,11 +94,12 @@ enum {
 	IN_EXPLAIN = 128,
 	IN_RUN = 1 << 16,
 	IN_FIND = 1 << 17,
+	IN_INDEX = 1 << 18,
 	IN_HAUL = IN_COPY | IN_RUN,
 	IN_SERVER = IN_HAUL | IN_CHECK,
 	IN_CONFIG = IN_RUN | IN_CHECK,
 	IN_SELECT = IN_HAUL | IN_LS | IN_EXPORT | IN_FIND,
-	IN_ALL = 255 | IN_RUN | IN_FIND
+	IN_ALL = 255 | IN_RUN | IN_FIND | IN_INDEX
 };
 
 #endif

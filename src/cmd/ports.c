@@ -248,9 +248,11 @@ archive_port_read(struct archive_port *p, const struct options *o,
 		err_set(err, ERR_RUN, ERR_USAGE,
 		    "%s is no archive: it has no index %s", p->dir,
 		    p->index_path);
-		return err_hint(err,
+		err_hint(err,
 		    "If the index lies elsewhere: --index FILE. Volumes are "
 		    "read without it by tar and zstd (README.txt there).");
+		return err_hint(
+		    err, "Then: mailhaul index --rebuild %s", p->dir);
 	}
 
 	return index_open(&p->index, p->index_path, INDEX_READ, err);
@@ -270,9 +272,11 @@ index_must_exist(const struct archive_port *p, struct err *err)
 	    "%s holds volumes, but its index %s is missing", p->dir,
 	    p->index_path);
 
-	return err_hint(err,
+	err_hint(err,
 	    "Put the index back, or say where it is: --index FILE. A new "
 	    "folder starts a new archive.");
+
+	return err_hint(err, "Then: mailhaul index --rebuild %s", p->dir);
 }
 
 static void

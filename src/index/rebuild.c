@@ -208,7 +208,7 @@ rebuild_account(
 	sql_int(&q, a->started);
 	int_or_null(&q, a->ended);
 	sql_int(&q, a->exit_code);
-	sql_text(&q, a->text == NULL || *a->text == '\0' ? NULL : a->text);
+	sql_text(&q, a->text == NULL ? "" : a->text);
 
 	return sql_run(&q, err);
 }

@@ -1,0 +1,695 @@
+/* mailhaul index --rebuild: a new index out of what an archive says. */
+#include <inttypes.h>
+#include <jansson.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "archive/inventory.h"
+#include "archive/manifest.h"
+#include "base/clock.h"
+#include "base/mem.h"
+#include "base/stop.h"
+#include "base/text.h"
+#include "commands.h"
+#include "index/rebuild.h"
+#include "index_runs.h"
+#include "mail/datetime.h"
+#include "ports.h"
+#include "rows.h"
+#include "screen.h"
+
+struct rebuilding {
+	const struct options *o;
+	struct archive_port archive; /* its paths and lock */
+	struct rebuild *rebuild;
+	struct known_runs runs;
+	struct inventory_volume *volumes; /* owned */
+	size_t volume_count;
+	struct archive_reader *reader;
+	struct inventory_tell tell;
+	const char *run; /* whose manifest, or volume, is being read */
+	char open_run[40];
+	/* Accounts that aren't imap's. */
+	struct kind {
+		char *account, *kind; /* owned */
+	} * kinds;
+	size_t kind_count;
+
+	uint64_t findings, lost, adopted;
+	char kept[4096]; /* the old index's new name */
+};
+
+/* ---- what is wrong ---- */
+
+static void
+tell_wrong(struct rebuilding *b, const char *word, const char *where,
+    const char *entry, const char *what)
+{
+	struct buf line = { 0 };
+	text_escape(&line, where, strlen(where));
+	if (entry != NULL) {
+		buf_str(&line, " ");
+		text_escape(&line, entry, strlen(entry));
+	}
+	buf_str(&line, ": ");
+	text_escape(&line, what, strlen(what));
+	if (b->o->json) {
+		json_t *row = json_object();
+		json_object_set_new(row, word, json_string(line.data));
+		rows_print_json(row);
+	} else {
+		printf("%s %s\n", strcmp(word, "lost") == 0 ? "LOST" : "DAMAGE",
+		    line.data);
+	}
+	buf_free(&line);
+}
+
+static void
+found(void *arg, const char *where, const char *what)
+{
+	struct rebuilding *b = arg;
+	b->findings++;
+	tell_wrong(b, "finding", where, NULL, what);
+}
+
+static void
+on_finding(void *arg, const struct inventory_finding *f)
+{
+	struct rebuilding *b = arg;
+	b->findings++;
+	tell_wrong(b, "finding", f->where, f->entry, f->what);
+}
+
+static void
+on_lost(void *arg, const struct rebuild_lost *lost)
+{
+	struct rebuilding *b = arg;
+	struct buf where = { 0 };
+	char hex[2 * DIGEST_SIZE + 1], what[128];
+	buf_fmt(&where, "%s %s UID %" PRIu64, lost->account, lost->mailbox,
+	    lost->uid);
+	snprintf(what, sizeof(what), "no volume holds its octets (%.16s)%s",
+	    digest_hex(hex, lost->sha256, DIGEST_SIZE),
+	    lost->gone ? "; it had gone at the source" : "");
+	b->lost++;
+	tell_wrong(b, "lost", where.data, NULL, what);
+	buf_free(&where);
+}
+
+/* ---- from the archive's words to the index's ---- */
+
+static const struct {
+	const char *word;
+	enum index_run_state state;
+} states[] = {
+	{ "complete", RUN_COMPLETE },
+	{ "incomplete", RUN_INCOMPLETE },
+	{ "interrupted", RUN_INTERRUPTED },
+};
+
+static enum index_run_state
+state_of(const char *word)
+{
+	for (size_t i = 0; i < sizeof(states) / sizeof(states[0]); i++)
+		if (strcmp(states[i].word, word) == 0)
+			return states[i].state;
+
+	return RUN_INTERRUPTED;
+}
+
+static const char *
+kind_of(const struct rebuilding *b, const char *account)
+{
+	for (size_t i = 0; i < b->kind_count; i++)
+		if (strcmp(b->kinds[i].account, account) == 0)
+			return b->kinds[i].kind;
+
+	return "imap";
+}
+
+/* The index's words only: others can't be in it. */
+static const char *
+remember_kind(struct rebuilding *b, const char *account, const char *kind)
+{
+	static const char *const others[] = { "pop3", "maildir", "mbox", "eml",
+		"pst", "archive" };
+	const char *known = kind_of(b, account);
+	if (strcmp(known, kind) == 0)
+		return known;
+	for (size_t i = 0; i < sizeof(others) / sizeof(others[0]); i++) {
+		if (strcmp(others[i], kind) != 0)
+			continue;
+		b->kinds =
+		    mem_grow(b->kinds, b->kind_count + 1, sizeof(*b->kinds));
+		b->kinds[b->kind_count++] =
+		    (struct kind){ .account = mem_str(account),
+			    .kind = mem_str(kind) };
+		return others[i];
+	}
+
+	return known;
+}
+
+static bool
+on_run(void *arg, const struct inventory_run *told, struct err *err)
+{
+	struct rebuilding *b = arg;
+	const struct rebuild_run run = { .name = told->name,
+		.command = told->command,
+		.state = state_of(told->state),
+		.started = told->started,
+		.ended = told->ended };
+
+	return rebuild_run(b->rebuild, &run, err);
+}
+
+static bool
+on_account(void *arg, const struct inventory_account *told, struct err *err)
+{
+	struct rebuilding *b = arg;
+	const struct rebuild_account account = { .run = b->run,
+		.kind = remember_kind(b, told->account, told->kind),
+		.account = told->account,
+		.target = told->target,
+		.state = state_of(told->state),
+		.started = told->started,
+		.ended = told->ended,
+		.exit_code = told->exit_code,
+		.text = told->text };
+
+	return rebuild_account(b->rebuild, &account, err);
+}
+
+static struct index_counts
+counts_of(const struct inventory_mailbox *m)
+{
+	struct index_counts c = { .inventory = m->inventory,
+		.already = m->already,
+		.scanned = m->scanned };
+	c.by[OUTCOME_DELIVERED] = m->delivered;
+	c.by[OUTCOME_DUPLICATE] = m->duplicate;
+	c.by[OUTCOME_EXCLUDED] = m->excluded;
+	c.by[OUTCOME_REPAIRED] = m->repaired;
+	c.by[OUTCOME_QUARANTINED] = m->quarantined;
+	c.by[OUTCOME_UNREADABLE] = m->unreadable;
+	c.by[OUTCOME_VANISHED] = m->vanished;
+	c.by[OUTCOME_UNKNOWN] = m->unknown;
+
+	return c;
+}
+
+static bool
+on_mailbox(void *arg, const struct inventory_mailbox *told, struct err *err)
+{
+	struct rebuilding *b = arg;
+	const struct index_counts counts = counts_of(told);
+	const char *kind = remember_kind(b, told->account, told->kind);
+	const struct rebuild_box by = { .kind = kind,
+		.account = told->account,
+		.wire = told->replaced_by,
+		.display = told->display,
+		.uidvalidity = told->replaced_by_uidvalidity,
+		.generation = told->replaced_by_generation };
+	const struct rebuild_mailbox box = { .run = b->run,
+		.box = { .kind = kind,
+		    .account = told->account,
+		    .wire = told->wire,
+		    .display = told->display,
+		    .uidvalidity = told->uidvalidity,
+		    .generation = told->generation },
+		.separator = told->separator,
+		.special_use = told->special_use,
+		.mailbox_id = told->mailbox_id,
+		.subscribed = told->subscribed,
+		.ended = told->ended,
+		.emptied = told->emptied,
+		.replaced_by = told->replaced_by == NULL ? NULL : &by,
+		.counts = told->has_sums ? &counts : NULL };
+
+	return rebuild_mailbox(b->rebuild, &box, err);
+}
+
+static struct rebuild_row
+row_of(const struct rebuilding *b, const struct inventory_row *told)
+{
+	return (struct rebuild_row){ .row = &told->row,
+		.kind = kind_of(b, told->row.account),
+		.generation = told->generation,
+		.volume = told->volume,
+		.unplaced = told->unplaced };
+}
+
+static bool
+is_stopped(struct err *err)
+{
+	if (stop_asked())
+		err_set(err, ERR_RUN, ERR_STOPPED, "interrupted");
+
+	return stop_asked();
+}
+
+static bool
+on_begun(void *arg, const struct inventory_row *told, struct err *err)
+{
+	struct rebuilding *b = arg;
+	const struct rebuild_row row = row_of(b, told);
+
+	return !is_stopped(err) && rebuild_begun(b->rebuild, b->run, &row, err);
+}
+
+static bool
+on_ended(void *arg, const struct inventory_row *told, struct err *err)
+{
+	struct rebuilding *b = arg;
+	const struct rebuild_row row = row_of(b, told);
+
+	return rebuild_ended(b->rebuild, b->run, &row, err);
+}
+
+static bool
+on_outcome(void *arg, const struct inventory_outcome *told, struct err *err)
+{
+	struct rebuilding *b = arg;
+	const struct rebuild_row row = row_of(b, &told->at);
+	for (int i = 0; i < OUTCOME_COUNT; i++)
+		if (i != OUTCOME_DELIVERED &&
+		    strcmp(outcome_word((enum outcome)i), told->outcome) == 0)
+			return rebuild_outcome(b->rebuild, b->run, &row,
+			    (enum outcome)i, told->class, told->why, err);
+	found(b, b->run, "it tells of an outcome that is none");
+
+	return true;
+}
+
+static bool
+on_volume(void *arg, const char *name, const uint8_t sha256[32],
+    uint64_t octets, struct err *err)
+{
+	struct rebuilding *b = arg;
+
+	return rebuild_sealed(b->rebuild, b->run, name, sha256, octets, err);
+}
+
+static bool
+on_kept(void *arg, const struct inventory_row *told, struct err *err)
+{
+	struct rebuilding *b = arg;
+	const struct rebuild_row row = row_of(b, told);
+	bool is_new = false;
+	bool ok = !is_stopped(err) &&
+		  rebuild_kept(b->rebuild, b->run, &row, &is_new, err);
+	b->adopted += is_new;
+
+	return ok;
+}
+
+/* ---- what is there ---- */
+
+static struct inventory_volume *
+add_volume(struct rebuilding *b)
+{
+	b->volumes =
+	    mem_grow(b->volumes, b->volume_count + 1, sizeof(*b->volumes));
+
+	return &b->volumes[b->volume_count];
+}
+
+static bool
+open_volume(
+    struct rebuilding *b, const char *name, bool sealed, struct err *err)
+{
+	struct inventory_volume *v = add_volume(b);
+	bool usable;
+	if (!(sealed ? inventory_sealed(
+			   b->archive.dir, name, &b->tell, v, &usable, err)
+		     : inventory_part(
+			   b->archive.dir, name, &b->tell, v, &usable, err)))
+		return false;
+	if (usable)
+		b->volume_count++;
+	else
+		inventory_volume_free(v);
+
+	return true;
+}
+
+static bool
+open_volumes(struct rebuilding *b, bool sealed, struct err *err)
+{
+	char **names = NULL;
+	size_t n = 0;
+	bool ok = sealed ? archive_volumes(b->archive.dir, &names, &n, err)
+			 : inventory_parts(b->archive.dir, &names, &n, err);
+	for (size_t i = 0; i < n; i++) {
+		ok = ok && open_volume(b, names[i], sealed, err);
+		free(names[i]);
+	}
+	free(names);
+
+	return ok;
+}
+
+/* A name "2026-11-21T101500Z-a1b2" is all that is left of its beginning. */
+static int64_t
+start_of(const char *name)
+{
+	char text[32];
+	int64_t start;
+	int16_t zone;
+	if (strlen(name) < 18)
+		return 0;
+	snprintf(
+	    text, sizeof(text), "%.13s:%.2s:%.2sZ", name, name + 13, name + 15);
+
+	return datetime_parse_rfc3339(text, strlen(text), &start, &zone) ? start
+									 : 0;
+}
+
+static bool
+put_run(struct rebuilding *b, const char *name, bool interrupted,
+    const uint8_t *manifest, struct err *err)
+{
+	const struct rebuild_run run = { .name = name,
+		.command = "not known: rebuilt without its manifest",
+		.state = interrupted ? RUN_INTERRUPTED : RUN_OPEN,
+		.started = start_of(name),
+		.manifest = manifest };
+
+	return rebuild_run(b->rebuild, &run, err);
+}
+
+static bool
+put_runs(struct rebuilding *b, struct err *err)
+{
+	for (size_t i = 0; i < b->volume_count; i++)
+		known_runs_of_volume(&b->runs, b->volumes[i].name);
+	for (size_t i = 0; i < b->runs.n; i++) {
+		const struct known_run *run = &b->runs.rows[i];
+		/* Each run writes the manifest of the one before, if that was
+		 * killed: only the last may be without. */
+		bool closed = run->manifest || i + 1 < b->runs.n;
+		if (!put_run(b, run->name, closed,
+			run->manifest ? run->sha256 : NULL, err))
+			return false;
+		if (!run->manifest && closed)
+			found(b, run->name, "its manifest is missing");
+	}
+
+	return true;
+}
+
+static bool
+put_volumes(struct rebuilding *b, struct err *err)
+{
+	for (size_t i = 0; i < b->volume_count; i++) {
+		const struct inventory_volume *v = &b->volumes[i];
+		struct progress p = { .committed = v->octets,
+			.plain = v->plain,
+			.frames = v->frames,
+			.frame_count = v->count,
+			.sealed = v->sealed };
+		memcpy(p.volume, v->name, sizeof(p.volume));
+		if (!rebuild_volume(b->rebuild,
+			known_runs_of_volume(&b->runs, v->name)->name, &p, err))
+			return false;
+	}
+
+	return true;
+}
+
+/* ---- what it says ---- */
+
+static bool
+read_manifests(struct rebuilding *b, struct err *err)
+{
+	for (size_t i = 0; i < b->runs.n; i++) {
+		const struct known_run *run = &b->runs.rows[i];
+		b->run = run->name;
+		if (run->readable && !inventory_manifest(b->archive.dir,
+					 run->name, &b->tell, err))
+			return false;
+	}
+
+	return true;
+}
+
+static bool
+check_volume(struct rebuilding *b, struct inventory_volume *v, struct err *err)
+{
+	uint8_t expected[DIGEST_SIZE];
+	bool told;
+	const char *run = known_runs_of_volume(&b->runs, v->name)->name;
+	if (!rebuild_expected(b->rebuild, v->name, expected, &told, err) ||
+	    !inventory_check(
+		b->archive.dir, v, told ? expected : NULL, &b->tell, err))
+		return false;
+
+	return told || rebuild_sealed(
+			   b->rebuild, run, v->name, v->sha256, v->octets, err);
+}
+
+static bool
+frames_of_part(void *arg, const char *volume, struct frame_info **frames,
+    size_t *n, struct err *err)
+{
+	const struct rebuilding *b = arg;
+	for (size_t i = 0; i < b->volume_count; i++) {
+		const struct inventory_volume *v = &b->volumes[i];
+		if (v->sealed || strcmp(v->name, volume) != 0)
+			continue;
+		*frames = mem_dup(v->frames, v->count * sizeof(*v->frames));
+		*n = v->count;
+		return true;
+	}
+
+	return err_set(
+	    err, ERR_MESSAGE, ERR_DAMAGED, "volume %s is missing", volume);
+}
+
+static bool
+read_sealed(struct rebuilding *b, struct inventory_volume *v, struct err *err)
+{
+	bool has_catalog;
+	if (is_stopped(err) || !check_volume(b, v, err))
+		return false;
+	b->run = known_runs_of_volume(&b->runs, v->name)->name;
+	if (!inventory_catalog(b->archive.dir, v, &b->tell, &has_catalog, err))
+		return false;
+
+	return has_catalog || inventory_entries(b->reader, v, &b->tell, err);
+}
+
+/* Messages that no manifest knows are those of the run that was killed. */
+static bool
+read_part(struct rebuilding *b, struct inventory_volume *v, struct err *err)
+{
+	bool is_new;
+	known_runs_open(
+	    &b->runs, b->archive.dir, v->name, b->open_run, &is_new);
+	b->run = b->open_run;
+	if (is_new && !put_run(b, b->open_run, false, NULL, err))
+		return false;
+
+	return inventory_entries(b->reader, v, &b->tell, err);
+}
+
+static bool
+read_volumes(struct rebuilding *b, struct err *err)
+{
+	archive_reader_ask(b->reader, frames_of_part, b);
+	for (size_t i = 0; i < b->volume_count; i++)
+		if (b->volumes[i].sealed &&
+		    !read_sealed(b, &b->volumes[i], err))
+			return false;
+	for (size_t i = 0; i < b->volume_count; i++)
+		if (!b->volumes[i].sealed && !read_part(b, &b->volumes[i], err))
+			return false;
+	for (size_t i = 0; i < b->volume_count; i++) {
+		const struct inventory_volume *v = &b->volumes[i];
+		if (v->damaged != NULL && !rebuild_damaged(b->rebuild, v->name,
+					      v->damaged, v->count, err))
+			return false;
+	}
+
+	return true;
+}
+
+/* ---- the command ---- */
+
+static bool
+lock(struct rebuilding *b, struct err *err)
+{
+	bool volumes;
+	if (!archive_path(b->o->args[0], &b->archive.dir, err))
+		return false;
+	b->archive.index_path =
+	    b->o->index != NULL ? mem_str(b->o->index)
+				: mem_fmt("%s/" ARCHIVE_INDEX, b->archive.dir);
+	if (access(b->archive.dir, F_OK) != 0)
+		return err_set(err, ERR_RUN, ERR_USAGE,
+		    "there is no archive %s", b->archive.dir);
+	if (!archive_has_volumes(b->archive.dir, &volumes, err))
+		return false;
+	if (!volumes) {
+		err_set(err, ERR_RUN, ERR_USAGE, "%s holds no volumes",
+		    b->archive.dir);
+		return err_hint(err, "An archive has a folder volumes/ in it.");
+	}
+
+	return index_lock_run(b->archive.index_path, &b->archive.lock, err);
+}
+
+static bool
+begin(struct rebuilding *b, struct err *err)
+{
+	const struct rebuild_options options = {
+		.path = b->archive.index_path, .finding = found, .arg = b
+	};
+
+	return rebuild_open(&b->rebuild, &options, err);
+}
+
+static bool
+rebuild(struct rebuilding *b, struct err *err)
+{
+	b->tell = (struct inventory_tell){ .arg = b,
+		.run = on_run,
+		.account = on_account,
+		.mailbox = on_mailbox,
+		.begun = on_begun,
+		.ended = on_ended,
+		.outcome = on_outcome,
+		.volume = on_volume,
+		.kept = on_kept,
+		.finding = on_finding };
+
+	return lock(b, err) &&
+	       archive_reader_open(&b->reader, b->archive.dir, err) &&
+	       begin(b, err) && open_volumes(b, true, err) &&
+	       open_volumes(b, false, err) &&
+	       known_runs_read(&b->runs, b->archive.dir, found, b, err) &&
+	       put_runs(b, err) && put_volumes(b, err) &&
+	       read_manifests(b, err) && read_volumes(b, err) &&
+	       rebuild_finish(b->rebuild, on_lost, b, err) &&
+	       rebuild_put(
+		   &b->rebuild, clock_unix(), b->kept, sizeof(b->kept), err);
+}
+
+static const char *const unknowable[] = {
+	"where each mailbox stood at its server: the next run lists every "
+	"mailbox once, and fetches nothing that is here",
+	"the IDs by which a server names a message in all mailboxes (EMAILID): "
+	"learnt again as messages are listed",
+};
+
+static void
+print_json(const struct rebuilding *b, const struct index_totals *t)
+{
+	json_t *row = json_object(), *list = json_array();
+	for (size_t i = 0; i < sizeof(unknowable) / sizeof(unknowable[0]); i++)
+		json_array_append_new(list, json_string(unknowable[i]));
+	json_object_set_new(row, "runs", json_integer((json_int_t)b->runs.n));
+	json_object_set_new(
+	    row, "volumes", json_integer((json_int_t)b->volume_count));
+	json_object_set_new(
+	    row, "messages", json_integer((json_int_t)t->placements));
+	json_object_set_new(
+	    row, "different", json_integer((json_int_t)t->contents));
+	json_object_set_new(
+	    row, "without_manifest", json_integer((json_int_t)b->adopted));
+	json_object_set_new(row, "lost", json_integer((json_int_t)b->lost));
+	json_object_set_new(
+	    row, "findings", json_integer((json_int_t)b->findings));
+	json_object_set_new(row, "kept",
+	    b->kept[0] == '\0' ? json_null() : json_string(b->kept));
+	json_object_set_new(row, "not_known", list);
+	rows_print_json(row);
+}
+
+static void
+print_text(const struct rebuilding *b, const struct index_totals *t)
+{
+	char messages[32], contents[32];
+	printf("rebuilt: %zu run%s, %zu volume%s, %s messages, %s different\n",
+	    b->runs.n, b->runs.n == 1 ? "" : "s", b->volume_count,
+	    b->volume_count == 1 ? "" : "s",
+	    text_count(messages, sizeof(messages), t->placements),
+	    text_count(contents, sizeof(contents), t->contents));
+	if (b->adopted > 0)
+		printf("  %" PRIu64 " of them by their volumes alone: no "
+		       "manifest tells of them\n",
+		    b->adopted);
+	if (b->lost > 0)
+		printf("  %" PRIu64 " lost: the next run asks the source for "
+		       "them again\n",
+		    b->lost);
+	if (b->kept[0] != '\0') {
+		printf("The old index is kept as ");
+		rows_print_escaped(b->kept);
+		printf("\n");
+	}
+	printf("Not known any more:\n");
+	for (size_t i = 0; i < sizeof(unknowable) / sizeof(unknowable[0]); i++)
+		printf("  - %s\n", unknowable[i]);
+}
+
+static bool
+finish(struct rebuilding *b, struct err *err)
+{
+	struct index_totals totals;
+	if (!index_open(
+		&b->archive.index, b->archive.index_path, INDEX_READ, err) ||
+	    !index_totals(b->archive.index, &totals, err))
+		return false;
+	if (b->o->json)
+		print_json(b, &totals);
+	else if (!b->o->quiet || b->findings + b->lost > 0)
+		print_text(b, &totals);
+
+	return true;
+}
+
+static void
+close_all(struct rebuilding *b)
+{
+	rebuild_abandon(&b->rebuild);
+	archive_reader_close(&b->reader);
+	for (size_t i = 0; i < b->volume_count; i++)
+		inventory_volume_free(&b->volumes[i]);
+	free(b->volumes);
+	for (size_t i = 0; i < b->kind_count; i++) {
+		free(b->kinds[i].account);
+		free(b->kinds[i].kind);
+	}
+	free(b->kinds);
+	known_runs_free(&b->runs);
+	archive_port_close(&b->archive);
+}
+
+int
+command_index(const struct options *o)
+{
+	struct rebuilding *b = mem_new(sizeof(*b));
+	struct err err;
+	b->o = o;
+	b->archive.lock = -1;
+	if (!o->rebuild) {
+		err_set(&err, ERR_RUN, ERR_USAGE,
+		    "index: what is to be done with it?");
+		err_hint(&err, "Then: mailhaul index --rebuild %s", o->args[0]);
+		free(b);
+		return screen_error(&err);
+	}
+	bool ok = rebuild(b, &err) && finish(b, &err);
+	int code = b->findings + b->lost > 0 ? EXIT_DAMAGED : EXIT_OK;
+	if (!ok && err.code == ERR_STOPPED && stop_asked())
+		code = 128 + stop_signal();
+	else if (!ok)
+		code = screen_error(&err);
+	close_all(b);
+	free(b);
+
+	return code;
+}
