@@ -67,12 +67,29 @@ text_counts(struct buf *out, const struct summary *s)
 		if (c->by[outcomes[i].outcome] > 0)
 			text_count_line(out, outcomes[i].label,
 			    c->by[outcomes[i].outcome], outcomes[i].note);
+	if (s->result->flags_changed > 0)
+		text_count_line(
+		    out, "flags changed", s->result->flags_changed, "");
+	if (s->result->gone > 0)
+		text_count_line(out, "gone since last run", s->result->gone,
+		    "not at the source any more; what was copied stays");
 }
 
 static void
 text_mailboxes(struct buf *out, const struct summary *s)
 {
 	const struct haul_result *r = s->result;
+	if (r->mailboxes_same > 0)
+		buf_fmt(out,
+		    "Mailboxes unchanged since the last run, not opened: "
+		    "%" PRIu64 "\n",
+		    r->mailboxes_same);
+	if (r->mailboxes_renamed > 0)
+		buf_fmt(out, "Mailboxes renamed: %" PRIu64 "\n",
+		    r->mailboxes_renamed);
+	if (r->mailboxes_gone > 0)
+		buf_fmt(out, "Mailboxes gone from the source: %" PRIu64 "\n",
+		    r->mailboxes_gone);
 	if (r->mailboxes_excluded > 0)
 		buf_fmt(out,
 		    "Mailboxes skipped by --include or --exclude: "
@@ -215,6 +232,15 @@ report_json(const struct summary *s)
 	json_t *sums = json_object();
 	rows_set_counts(sums, &r->counts);
 	json_object_set_new(top, "messages", sums);
+	json_object_set_new(
+	    top, "flags_changed", rows_number(r->flags_changed));
+	json_object_set_new(top, "gone", rows_number(r->gone));
+	json_object_set_new(
+	    top, "mailboxes_unchanged", rows_number(r->mailboxes_same));
+	json_object_set_new(
+	    top, "mailboxes_renamed", rows_number(r->mailboxes_renamed));
+	json_object_set_new(
+	    top, "mailboxes_gone", rows_number(r->mailboxes_gone));
 	json_object_set_new(
 	    top, "mailboxes_excluded", rows_number(r->mailboxes_excluded));
 	json_t *failures = json_array();
