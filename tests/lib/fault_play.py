@@ -98,6 +98,8 @@ class Stage:
         if add_options:
             add_options(parser)
         self.o = parser.parse_args()
+        if not os.path.exists(os.path.join(self.o.inject, "inject.so")):
+            sys.exit(f"no inject.so in {self.o.inject}: make programs")
         self.random = random.Random(f"faults {self.o.seed}")
         self.boxes = account()
         self.wanted = placements(self.boxes)
