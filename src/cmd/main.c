@@ -1,4 +1,5 @@
 #include <fcntl.h>
+#include <jansson.h>
 #include <locale.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -6,6 +7,7 @@
 #include <unistd.h>
 
 #include "base/log.h"
+#include "base/mem.h"
 #include "base/stop.h"
 #include "commands.h"
 #include "conf/secret.h"
@@ -175,6 +177,8 @@ main(int argc, char **argv)
 		return EXIT_USAGE;
 	}
 	secret_guard_process();
+	/* Out of memory aborts, in there too. */
+	json_set_alloc_funcs(mem_new, free);
 	stop_install();
 	const char *name = argc < 2 ? "" : argv[1];
 	if (strcmp(name, "--version") == 0) {
