@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <pthread.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/file.h>
@@ -98,19 +99,48 @@ check_disk(const char *path, struct err *err)
 
 /* ---- files ---- */
 
+/*
+ * A process that closes any descriptor of a file loses all its POSIX locks on
+ * it, those of SQLite's other connections too; then another process takes
+ * itself for the last one and deletes the journal under them. So one that is
+ * there is only looked at (closing an O_PATH descriptor drops no lock).
+ */
+static int
+make_or_look(const char *path)
+{
+	int made = open(
+	    path, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600);
+	if (made < 0 && errno != EEXIST)
+		return -1;
+	if (made >= 0)
+		close(made);
+
+	return open(path, O_PATH | O_CLOEXEC | O_NOFOLLOW);
+}
+
+/* fchmod refuses an O_PATH descriptor. */
+static bool
+make_private(int fd)
+{
+	char self[40];
+	snprintf(self, sizeof(self), "/proc/self/fd/%d", fd);
+
+	return chmod(self, 0600) == 0;
+}
+
 bool
 index_make_file(const char *path, struct err *err)
 {
-	int fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
-	if (fd < 0 && errno == ELOOP)
-		return err_set(err, ERR_RUN, ERR_DISK_FULL,
-		    "index %s is a symbolic link: name the file itself", path);
-	if (fd < 0)
-		return err_errno(err, ERR_RUN, "opening index %s", path);
 	struct stat st;
 	bool ok = false;
+	int fd = make_or_look(path);
+	if (fd < 0)
+		return err_errno(err, ERR_RUN, "opening index %s", path);
 	if (fstat(fd, &st) != 0)
 		err_errno(err, ERR_RUN, "index %s", path);
+	else if (S_ISLNK(st.st_mode))
+		err_set(err, ERR_RUN, ERR_DISK_FULL,
+		    "index %s is a symbolic link: name the file itself", path);
 	else if (!S_ISREG(st.st_mode))
 		err_set(err, ERR_RUN, ERR_DAMAGED,
 		    "index %s is not a regular file", path);
@@ -118,7 +148,7 @@ index_make_file(const char *path, struct err *err)
 		err_set(err, ERR_RUN, ERR_DISK_FULL,
 		    "index %s belongs to another user (uid %lu)", path,
 		    (unsigned long)st.st_uid);
-	else if ((st.st_mode & 077) != 0 && fchmod(fd, 0600) != 0)
+	else if ((st.st_mode & 077) != 0 && !make_private(fd))
 		err_errno(err, ERR_RUN, "index %s: mode 0600", path);
 	else
 		ok = true;

@@ -342,6 +342,48 @@ START_TEST(a_second_run_is_told_who_holds_the_lock)
 }
 END_TEST
 
+/* Whose lock keeps another process from the whole file? 0: nobody's. */
+static pid_t
+locked_by(const char *path)
+{
+	int ends[2];
+	ck_assert_int_eq(pipe(ends), 0);
+	pid_t pid = fork();
+	if (pid == 0) {
+		struct flock lock = { .l_type = F_WRLCK };
+		int fd = open(path, O_RDWR);
+		if (fd < 0 || fcntl(fd, F_GETLK, &lock) != 0)
+			_exit(1);
+		pid_t by = lock.l_type == F_UNLCK ? 0 : lock.l_pid;
+		_exit(write(ends[1], &by, sizeof(by)) == sizeof(by) ? 0 : 1);
+	}
+	pid_t by = -1;
+	int status;
+	ck_assert_int_eq(waitpid(pid, &status, 0), pid);
+	ck_assert_int_eq(status, 0);
+	ck_assert_int_eq(read(ends[0], &by, sizeof(by)), sizeof(by));
+	close(ends[0]);
+	close(ends[1]);
+
+	return by;
+}
+
+START_TEST(a_second_connection_leaves_the_first_its_locks)
+{
+	struct world w;
+	struct index *other;
+	world_open(&w);
+	ck_assert_int_eq(locked_by(w.path), getpid());
+	OK(&w, index_open(&other, w.path, INDEX_WRITE, &w.err));
+	ck_assert_int_eq(locked_by(w.path), getpid());
+	index_close(&other);
+	ck_assert_int_eq(locked_by(w.path), getpid());
+	index_close(&w.ix);
+	ck_assert_int_eq(locked_by(w.path), 0);
+	world_remove(&w);
+}
+END_TEST
+
 START_TEST(a_run_that_was_killed_leaves_no_lock)
 {
 	struct world w;
@@ -606,6 +648,7 @@ suite_index_open(void)
 	t = tcase_create("locks and kills");
 	tcase_set_timeout(t, 120);
 	tcase_add_test(t, a_second_run_is_told_who_holds_the_lock);
+	tcase_add_test(t, a_second_connection_leaves_the_first_its_locks);
 	tcase_add_test(t, a_run_that_was_killed_leaves_no_lock);
 	tcase_add_test(t, two_threads_write_through_their_own_connections);
 	tcase_add_loop_test(t, two_processes_may_make_the_same_index, 0, 10);
