@@ -327,7 +327,8 @@ FROM delivery d JOIN volume v ON v.id = d.volume AND v.state IN (0, 1)
   JOIN placement p ON p.mailbox = d.mailbox AND p.okey = d.okey
     AND p.content IS NOT NULL
 WHERE d.job = ?1 AND d.mailbox = ?2 AND d.okey = ?3 AND d.outcome = 1
-  AND (d.volume IS NOT ?4 OR d.entry IS NOT ?5)
+  AND (d.volume IS NOT ?4 OR d.frame IS NOT ?5 OR d.off IS NOT ?6
+    OR d.claim IS NOT ?7)
 ORDER BY p.from_run DESC LIMIT 1;
 -- What was delivered stays delivered: its entry is in a volume.
 -- name: delivery_outcome

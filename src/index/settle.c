@@ -199,6 +199,13 @@ stored_row(struct index *ix, const struct index_delivery *d,
 
 /* ---- delivery ---- */
 
+/* Where the octets are: a link has none of its own. */
+static const struct kept *
+data_of(const struct index_delivery *d)
+{
+	return d->claim == CLAIM_LINK ? d->survivor : d->where;
+}
+
 /* KNOWN has no place of its own. */
 static void
 bind_place(
@@ -213,9 +220,7 @@ bind_place(
 		sql_null(q);
 		return;
 	}
-	/* Where the octets are: a link has none of its own. */
-	const struct kept *data =
-	    d->claim == CLAIM_LINK ? d->survivor : d->where;
+	const struct kept *data = data_of(d);
 	sql_int(q, row->volume);
 	sql_text(q, d->where->entry);
 	sql_int(q, d->claim);
@@ -253,15 +258,20 @@ put_former(struct index *ix, const struct index_delivery *d,
     const struct settled *row, struct err *err)
 {
 	struct sql q;
-	bool known = d->claim == CLAIM_KNOWN;
 	if (!sql_open(ix, SQL_DELIVERY_FORMER, &q, err))
 		return false;
 	bind_key(&q, d->job, d->mailbox, d->placement->okey);
-	if (known)
+	if (d->claim == CLAIM_KNOWN) {
 		sql_null(&q);
-	else
+		sql_null(&q);
+		sql_null(&q);
+	} else {
+		const struct kept *data = data_of(d);
 		sql_int(&q, row->volume);
-	sql_text(&q, known ? NULL : d->where->entry);
+		sql_int(&q, data->frame);
+		sql_int(&q, (int64_t)data->offset);
+	}
+	sql_int(&q, d->claim);
 
 	return sql_run(&q, err);
 }
