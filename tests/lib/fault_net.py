@@ -167,22 +167,21 @@ class Net(Stage):
                           for n in self.sample(last, most)]
                 plays += [self.one("cut", "imap", {0, 1, 6}, True, cut=n,
                                    how=how, sent=way, times=ALWAYS)
-                          for n in self.sample(last, most // 2)]
+                          for n in self.sample(last, most // 2, 400)]
             plays += [self.one("flip", "imap", {0, 1, 2, 4, 5, 6, 9}, False,
                                "--timeout", "1", flip=n, sent=way)
                       for n in self.sample(last, most)]
             plays += [self.one("stall", "imap", {0, 6}, True, "--timeout", "1",
                                stall=n, sent=way)
-                      for n in self.random.sample(range(1, last),
-                                                  200 if self.o.soak else 2)]
+                      for n in self.sample(last, 2, 200)]
         got, sent = self.length("imaps")
         for way, last in ((False, got), (True, sent)):
             plays += [self.one("flip", "imaps", {0, 6}, True, "--timeout", "1",
                                flip=n, sent=way)
-                      for n in self.sample(last, most)]
+                      for n in self.sample(last, most, 1500)]
             plays += [self.one("cut", "imaps", {0, 6}, True, cut=n, sent=way,
                                how=self.random.choice(["rst", "fin"]))
-                      for n in self.sample(last, most // 2)]
+                      for n in self.sample(last, most // 2, 400)]
         for scheme in ("imap", "imaps"):
             plays += [self.one("end", scheme, {0}, True, dribble=down,
                                dribble_sent=up)

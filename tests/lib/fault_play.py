@@ -114,7 +114,10 @@ class Stage:
             octets = file.read()
         self.asan = b"__asan_init" in octets
         self.tsan = b"__tsan_init" in octets
-        self.slow = 10 if self.asan or self.tsan else 1
+        if self.tsan:
+            print("== SKIPPED: TSan and preloaded helpers don't go together")
+            sys.exit(0)
+        self.slow = 10 if self.asan else 1
         self.password_file = os.path.join(self.o.work, "password")
         with open(os.open(self.password_file, os.O_WRONLY | os.O_CREAT, 0o600),
                   "w") as file:
@@ -139,7 +142,8 @@ class Stage:
     def run(self, command, cwd, env=None, seconds=60):
         """Its end; code "hung" if it had to be killed."""
         surroundings = {**os.environ, "LC_ALL": "C.UTF-8", **(env or {})}
-        if self.asan and "LD_PRELOAD" in surroundings:
+        if self.asan:
+            # Leaks can't be looked for under strace.
             surroundings["ASAN_OPTIONS"] = (
                 os.environ.get("ASAN_OPTIONS", "") +
                 ":detect_leaks=0:verify_asan_link_order=0")
@@ -268,9 +272,11 @@ class Stage:
         with ThreadPoolExecutor(self.o.jobs) as pool:
             return all(list(pool.map(lambda p: self.play(*p), chosen)))
 
-    def sample(self, last, most):
+    def sample(self, last, most, soak_most=1 << 30):
         """Numbers from 1 to last: all, or so many of them by chance."""
-        if self.o.soak or last <= most:
+        if self.o.soak:
+            most = soak_most
+        if last <= most:
             return range(1, last + 1)
         return sorted(self.random.sample(range(1, last + 1), most))
 
