@@ -57,21 +57,23 @@ has_uidvalidity(const struct imap_session *s)
 static bool
 select_instead(struct imap_session *s, const char *name, struct err *err)
 {
+	bool open = open_by(s, "SELECT", name, err);
+	/* A pause and a lost connection are told as they are. */
+	if (!open && (err->scope > ERR_MAILBOX || err->code == ERR_THROTTLE))
+		return false;
+	if (!open || !has_uidvalidity(s))
+		return err_set(err, ERR_MAILBOX, ERR_UIDVALIDITY,
+		    "mailbox %s: the server gives no UIDVALIDITY, so its "
+		    "messages cannot be told apart",
+		    name);
 	if (!s->selecting)
 		log_add(LOG_WARN,
 		    "the %s tells UIDVALIDITY only to SELECT, so mailboxes are "
 		    "opened for writing; nothing is written",
 		    s->where);
 	s->selecting = true;
-	if (!open_by(s, "SELECT", name, err))
-		return false;
-	if (has_uidvalidity(s))
-		return true;
 
-	return err_set(err, ERR_MAILBOX, ERR_UIDVALIDITY,
-	    "mailbox %s: the server gives no UIDVALIDITY, so its messages "
-	    "cannot be told apart",
-	    name);
+	return true;
 }
 
 bool
