@@ -13,7 +13,7 @@ box_selectable(const struct source_mailbox *m)
 }
 
 bool
-boxes_add(void *arg, const struct source_mailbox *m, struct err *err)
+boxlist_add(void *arg, const struct source_mailbox *m, struct err *err)
 {
 	struct boxes *boxes = arg;
 	(void)err;
@@ -30,7 +30,7 @@ boxes_add(void *arg, const struct source_mailbox *m, struct err *err)
 }
 
 void
-boxes_free(struct boxes *boxes)
+boxlist_free(struct boxes *boxes)
 {
 	for (size_t i = 0; i < boxes->n; i++) {
 		free((void *)boxes->array[i].m.name);
@@ -51,7 +51,7 @@ by_name(const void *a, const void *b)
 }
 
 void
-boxes_by_name(struct boxes_by_name *out, const struct boxes *boxes)
+boxlist_by_name(struct boxlist_by_name *out, const struct boxes *boxes)
 {
 	out->n = 0;
 	out->array =
@@ -69,7 +69,7 @@ is_named(const void *name, const void *box)
 }
 
 struct box *
-boxes_named(const struct boxes_by_name *by, const char *name)
+boxlist_named(const struct boxlist_by_name *by, const char *name)
 {
 	struct box **found =
 	    bsearch(name, by->array, by->n, sizeof(struct box *), is_named);
@@ -78,8 +78,8 @@ boxes_named(const struct boxes_by_name *by, const char *name)
 }
 
 void
-boxes_by_name_free(struct boxes_by_name *by)
+boxlist_by_name_free(struct boxlist_by_name *by)
 {
 	free(by->array);
-	*by = (struct boxes_by_name){ 0 };
+	*by = (struct boxlist_by_name){ 0 };
 }

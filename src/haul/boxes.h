@@ -28,17 +28,17 @@ struct boxes {
 };
 
 /* An each of source_ops.list; arg: struct boxes *. */
-bool boxes_add(void *arg, const struct source_mailbox *, struct err *);
-void boxes_free(struct boxes *);
+bool boxlist_add(void *arg, const struct source_mailbox *, struct err *);
+void boxlist_free(struct boxes *);
 bool box_selectable(const struct source_mailbox *);
 
 /* For looking names up: those that can be opened, by wire name. */
-struct boxes_by_name {
+struct boxlist_by_name {
 	struct box **array; /* owned; to borrowed boxes */
 	size_t n;
 };
-void boxes_by_name(struct boxes_by_name *, const struct boxes *);
-struct box *boxes_named(const struct boxes_by_name *, const char *name);
-void boxes_by_name_free(struct boxes_by_name *);
+void boxlist_by_name(struct boxlist_by_name *, const struct boxes *);
+struct box *boxlist_named(const struct boxlist_by_name *, const char *name);
+void boxlist_by_name_free(struct boxlist_by_name *);
 
 #endif

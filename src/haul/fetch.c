@@ -123,8 +123,9 @@ list(struct fetch *f, struct boxes *boxes, struct err *err)
 {
 	bool again = false;
 	meter_set_phase(f->meter, METER_LISTING);
-	while (!f->source->ops->list(f->source->data, boxes_add, boxes, err)) {
-		boxes_free(boxes);
+	while (
+	    !f->source->ops->list(f->source->data, boxlist_add, boxes, err)) {
+		boxlist_free(boxes);
 		if (!fetch_recover(f, &again, err))
 			return false;
 	}
@@ -255,7 +256,7 @@ once(struct fetch *f, struct boxes *boxes, bool *opened, struct err *err)
 static bool
 again(struct fetch *f, struct boxes *boxes, size_t n, struct err *err)
 {
-	bool ok = fetch_sync(f), opened;
+	bool ok = fetch_sync(f), opened = false;
 	atomic_fetch_add(&f->meter->mailboxes, n);
 	for (size_t i = 0; ok && i < boxes->n && !f->stopped; i++)
 		if (boxes->array[i].again)
@@ -291,7 +292,7 @@ fetch_run(struct fetch *f, struct err *err)
 {
 	struct boxes boxes = { 0 };
 	bool ok = each_mailbox(f, &boxes, err);
-	boxes_free(&boxes);
+	boxlist_free(&boxes);
 	if (f->stopped && stop_asked()) {
 		f->result->interrupted = true;
 		ok = true;

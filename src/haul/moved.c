@@ -9,7 +9,7 @@
 
 struct statuses {
 	struct fetch *f;
-	struct boxes_by_name by;
+	struct boxlist_by_name by;
 	size_t moved;
 };
 
@@ -28,7 +28,7 @@ static bool
 compare(void *arg, const struct source_mailbox *now, struct err *err)
 {
 	struct statuses *s = arg;
-	struct box *box = boxes_named(&s->by, now->name);
+	struct box *box = boxlist_named(&s->by, now->name);
 	(void)err;
 	if (box == NULL || !box->wanted || !box->seen || box->again ||
 	    !has_moved(box, now))
@@ -57,7 +57,7 @@ fetch_moved(struct fetch *f, struct boxes *boxes, size_t *n, struct err *err)
 	*n = 0;
 	if (f->source->ops->statuses == NULL)
 		return true;
-	boxes_by_name(&s.by, boxes);
+	boxlist_by_name(&s.by, boxes);
 	while (ok && !ask(f, &s, err)) {
 		if (err->scope < ERR_ACCOUNT && err->code != ERR_THROTTLE) {
 			log_add(
@@ -66,7 +66,7 @@ fetch_moved(struct fetch *f, struct boxes *boxes, size_t *n, struct err *err)
 		}
 		ok = fetch_recover(f, &again, err);
 	}
-	boxes_by_name_free(&s.by);
+	boxlist_by_name_free(&s.by);
 	*n = s.moved;
 	if (s.moved > 0)
 		log_add(LOG_INFO, "%zu mailboxes moved meanwhile", s.moved);

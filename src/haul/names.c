@@ -25,7 +25,7 @@ struct lost { /* a live mailbox that is not in the list */
 struct names {
 	struct fetch *f;
 	struct boxes *boxes; /* borrowed */
-	struct boxes_by_name by;
+	struct boxlist_by_name by;
 	bool *known;       /* owned; by number: the index has a state of it */
 	struct lost *lost; /* owned */
 	size_t n;
@@ -35,7 +35,7 @@ static bool
 compare(void *arg, const struct index_live *live)
 {
 	struct names *s = arg;
-	struct box *box = boxes_named(&s->by, live->name);
+	struct box *box = boxlist_named(&s->by, live->name);
 	if (box != NULL) {
 		s->known[box->number] =
 		    s->known[box->number] || live->has_delta;
@@ -213,7 +213,7 @@ free_names(struct names *s)
 	}
 	free(s->lost);
 	free(s->known);
-	boxes_by_name_free(&s->by);
+	boxlist_by_name_free(&s->by);
 }
 
 bool
@@ -225,7 +225,7 @@ fetch_names(struct fetch *f, struct boxes *boxes, struct err *err)
 	    caps.unlisted > 0)
 		return true;
 	struct names s = { .f = f, .boxes = boxes };
-	boxes_by_name(&s.by, boxes);
+	boxlist_by_name(&s.by, boxes);
 	s.known = mem_array(boxes->n == 0 ? 1 : boxes->n, sizeof(*s.known));
 	bool ok = index_live_mailboxes(
 	    f->index, f->o->source_account, f->o->job, compare, &s, err);

@@ -1,0 +1,109 @@
+#ifndef TESTS_HAUL_WORLD_H
+#define TESTS_HAUL_WORLD_H
+
+#include <check.h>
+
+#include "haul/haul.h"
+
+/*
+ * An invented server with mailboxes that change between and in runs, and an
+ * invented archive. What a source must promise (mail/source.h) it keeps, in
+ * the way that its mode says.
+ */
+enum { BOXES = 8, MESSAGES = 600, EVENTS = 8 * MESSAGES, GRAVES = 2000 };
+
+enum world_mode {
+	WORLD_QRESYNC,   /* CHANGED, GONE */
+	WORLD_CONDSTORE, /* CHANGED; ALIVE where the sum doesn't come out */
+	WORLD_SCAN,      /* CHANGED for each that is there */
+	WORLD_MUTE,      /* tells only what is new, and never sweeps */
+	WORLD_MODES
+};
+
+struct world_message {
+	uint64_t uid, modseq;
+	unsigned content; /* which octets; its Message-ID too */
+	uint8_t flags;
+	bool keyword, nameless; /* nameless: without Message-ID */
+	bool email;             /* its EMAILID is told */
+};
+
+struct world_box {
+	char name[40], id[16];
+	uint64_t uidvalidity, uidnext, modseq;
+	struct world_message m[MESSAGES];
+	size_t n;
+	struct {
+		uint64_t uid, modseq;
+	} graves[GRAVES];
+	size_t grave_count;
+};
+
+struct world {
+	enum world_mode mode;
+	struct world_box box[BOXES];
+	size_t n;
+	unsigned contents;   /* given out so far */
+	bool ids;            /* MAILBOXID is told */
+	bool no_statuses;    /* not in LIST, not at the end */
+	bool partial;        /* the list is of one mailbox only */
+	bool denies_gone;    /* is_gone says no */
+	bool gone_fails;     /* is_gone is refused */
+	bool refuses_open;   /* EXAMINE is refused */
+	bool incomplete;     /* END says that not all was told */
+	bool restless;       /* another UIDVALIDITY at each open */
+	uint64_t hide;       /* so many of the oldest are not listed */
+	unsigned break_at;   /* the n-th body breaks the connection; 0: none */
+	unsigned break_tell; /* the n-th announcement does */
+	/* Before the n-th open of a run, from 1. */
+	void (*meanwhile)(struct world *, unsigned open);
+	/* what a run did */
+	unsigned opens, bodies, tells, message_ids, asked_gone, dials, statuses;
+	unsigned delivered, seals, flushes, widest;
+	/* options */
+	bool keep_open, dry_run, same_run;
+	bool no_dial; /* a lost connection is lost for good */
+	long flush_ms;
+	unsigned body_ms;
+};
+
+void world_set_up(void);
+void world_tear_down(void);
+struct world *world_new(enum world_mode);
+void world_free(struct world *);
+
+struct world_box *world_add(struct world *, const char *name);
+struct world_box *world_find(struct world *, const char *name);
+struct world_message *world_arrive(struct world *, struct world_box *);
+void world_expunge(struct world_box *, size_t i);
+void world_flag(struct world_box *, size_t i, uint8_t flags, bool keyword);
+void world_move(
+    struct world *, struct world_box *from, size_t i, struct world_box *to);
+void world_rename(struct world_box *, const char *name);
+void world_delete(struct world *, struct world_box *);
+/* All messages get new UIDs under a new UIDVALIDITY. */
+void world_renumber(struct world_box *, uint64_t uidvalidity);
+
+/* One run: ok as haul_run; what it did is in the world and here. */
+struct world_run {
+	bool ok;
+	struct err err;
+	struct haul_result result;
+	enum index_run_state state;
+	uint64_t run, job, account;
+};
+struct world_run *world_haul(struct world *, const struct filter *);
+void world_run_free(struct world_run **);
+/* It must be complete, and the index agree with the world. */
+void world_complete(struct world *);
+struct world_run *world_completed(struct world *, const struct filter *);
+/* The index's live messages and flags are those of the server. */
+void world_agrees(struct world *);
+/* Live messages of a mailbox in the index. */
+uint64_t world_live(struct world *, const char *name);
+/* The row of run_mailbox of a mailbox, of the last run. */
+struct index_counts world_row(struct world *, const char *name);
+/* An index_live_mailbox. */
+bool world_knows(struct world *, const char *name);
+
+#endif
