@@ -71,7 +71,7 @@ imap_ranges_add(struct imap_ranges *all, struct imap_range r)
 		if (all->count > IMAP_RANGES_MAX / 2)
 			return false;
 	}
-	if (all->count == all->cap) {
+	if (all->array == NULL || all->count == all->cap) {
 		all->cap = all->cap == 0 ? 64 : all->cap * 2;
 		all->array =
 		    mem_grow(all->array, all->cap, sizeof(*all->array));
@@ -94,6 +94,8 @@ imap_ranges_join(struct imap_ranges *all)
 {
 	uint64_t sum = 0;
 	size_t kept = 0;
+	if (all->array == NULL)
+		return 0;
 	if (all->count > 1)
 		qsort(all->array, all->count, sizeof(*all->array), by_start);
 	for (size_t i = 0; i < all->count; i++) {

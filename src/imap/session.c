@@ -317,7 +317,7 @@ no_preauth(const struct imap_session *s, struct err *err)
 static bool
 read_greeting(struct imap_session *s, bool *preauth, struct err *err)
 {
-	struct imap_reply r;
+	struct imap_reply r = { 0 };
 	if (!imap_session_read(s, &r, err))
 		return false;
 	*preauth = false;
