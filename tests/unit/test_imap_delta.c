@@ -461,7 +461,7 @@ START_TEST(a_message_id_is_announced_where_it_is_asked_for)
 		    "* 1 FETCH (UID 1 RFC822.SIZE 1 " ID_ITEM
 		    " {21}\r\nMessage-ID: <1-x>\r\n\r\n FLAGS (\\Seen))\r\n"
 		    "* 2 FETCH (" ID_ITEM " {24}\r\nmessage-id:\r\n\t<2-x> "
-					  "\r\n\r\n UID 2 RFC822.SIZE "
+		    "\r\n\r\n UID 2 RFC822.SIZE "
 		    "1)\r\n"
 		    "* 3 FETCH (UID 3 RFC822.SIZE 1 " ID_ITEM
 		    " {2}\r\n\r\n)\r\n"
