@@ -541,6 +541,27 @@ FROM run_mailbox rm JOIN mailbox m ON m.id = rm.mailbox
   JOIN account s ON s.id = j.source JOIN account t ON t.id = j.target
 WHERE rm.run = ?1
 ORDER BY s.key, t.key, m.display, m.uidvalidity, m.id;
+-- A version that another one follows did not end: it changed.
+-- name: run_total
+-- scan: volumes are few
+SELECT
+  (SELECT count(*) FROM run_job rj JOIN job j ON j.id = rj.job
+    JOIN account a ON a.id = j.source
+    WHERE rj.run = ?1 AND rj.state = 1 AND (?2 IS NULL OR a.key = ?2)),
+  (SELECT count(*) FROM run_job rj JOIN job j ON j.id = rj.job
+    JOIN account a ON a.id = j.source
+    WHERE rj.run = ?1 AND rj.state <> 1 AND (?2 IS NULL OR a.key = ?2)),
+  (SELECT total(rm.delivered) FROM run_mailbox rm
+    JOIN mailbox m ON m.id = rm.mailbox JOIN account a ON a.id = m.account
+    WHERE rm.run = ?1 AND (?2 IS NULL OR a.key = ?2)),
+  (SELECT count(*) FROM placement p INDEXED BY placement_to
+    CROSS JOIN mailbox m ON m.id = p.mailbox
+    CROSS JOIN account a ON a.id = m.account
+    WHERE p.to_run = ?1 AND p.content IS NOT NULL
+    AND (?2 IS NULL OR a.key = ?2)
+    AND NOT EXISTS (SELECT 1 FROM placement n WHERE n.mailbox = p.mailbox
+      AND n.okey = p.okey AND n.from_run > p.from_run AND n.from_run <= ?1)),
+  (SELECT total(committed) FROM volume WHERE run = ?1 AND state IN (0, 1));
 -- name: run_boxes
 -- scan: each mailbox once; there are few beside the messages
 SELECT s.key, s.kind, t.key, m.display, m.name, m.uidvalidity, m.restart,

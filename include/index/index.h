@@ -397,6 +397,15 @@ struct index_run_row {
 bool index_run_rows(struct index *, uint64_t run,
     bool (*each)(void *arg, const struct index_run_row *), void *arg,
     struct err *);
+/* What a run came to; source: one account's part of it (but for the octets);
+ * NULL: all. */
+struct index_run_total {
+	uint64_t complete, failed; /* accounts */
+	uint64_t delivered, ended; /* messages */
+	uint64_t octets;           /* of the volumes that it opened */
+};
+bool index_run_total(struct index *, uint64_t run, const char *source,
+    struct index_run_total *, struct err *);
 /* A mailbox that a run looked at, began or ended, and what it counted. */
 struct index_run_box {
 	const char *source, *kind, *target; /* account keys */

@@ -18,5 +18,8 @@ char *datetime_rfc3339(char out[36], int64_t unix_s, int16_t zone);
 bool datetime_parse_rfc3339(const char *, size_t len, int64_t *, int16_t *zone);
 /* "2026-11-21" as midnight local time, or "30d", "6m", "2y" before now. */
 bool datetime_parse_option(const char *, int64_t now, int64_t *unix_s);
+/* A moment of the past: "2026-11-21" is the last second of that local day,
+ * "2026-11-21T10:15", "…T10:15:30" local time, or with Z or +02:00 behind. */
+bool datetime_parse_moment(const char *, int64_t *unix_s);
 
 #endif

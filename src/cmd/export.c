@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "as_of.h"
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/mem.h"
@@ -68,7 +69,7 @@ set_query(struct exporting *e, struct err *err)
 	q->before = o->before;
 	q->uid = o->uid;
 
-	return true;
+	return as_of_set(e->from.index, o, &q->as_of_run, &q->as_of, err);
 }
 
 /* A message that can't be read is named and left out; the export goes on. */

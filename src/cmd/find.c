@@ -62,6 +62,7 @@ static bool
 by_entry(struct find *f, const char *entry)
 {
 	f->entry = entry;
+	f->query.ended = true; /* it lies in its volume all the same */
 	const char *name = strrchr(entry, '/');
 	const char *u = name == NULL ? NULL : strstr(name, ".mailhaul");
 	if (u == NULL)

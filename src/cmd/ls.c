@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "as_of.h"
 #include "base/text.h"
 #include "commands.h"
 #include "mail/datetime.h"
@@ -167,6 +168,10 @@ command_ls(const struct options *o)
 		.before = o->before,
 		.outcome = -1,
 	};
+	if (!as_of_set(p.index, o, &query.as_of_run, &query.as_of, &err)) {
+		archive_port_close(&p);
+		return screen_error(&err);
+	}
 	bool messages = o->arg_count > 1;
 	if (messages) {
 		query.include = one;

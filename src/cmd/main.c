@@ -31,7 +31,8 @@ static const struct command commands[] = {
 	    "in a CSV:\n"
 	    "    archive: ./archive\n"
 	    "    source: { url: \"imaps://mail.example/\" }\n"
-	    "    accounts: ./accounts.csv   # source_user,source_password_file\n"
+	    "    accounts: ./accounts.csv   # "
+	    "source_user,source_password_file\n"
 	    "    jobs: 4\n"
 	    "Options here go before the file's. Kill it at any time and run it "
 	    "again.\n"
@@ -68,6 +69,14 @@ static const struct command commands[] = {
 	{ "status", IN_STATUS, 1, 1, "ARCHIVE",
 	    "what the runs did, and how the sums add up", NULL,
 	    command_status },
+	{ "runs", IN_RUNS, 1, 1, "ARCHIVE",
+	    "list the runs: what each copied, and what it saw go", NULL,
+	    command_runs },
+	{ "coverage", IN_COVERAGE, 1, 1, "ARCHIVE",
+	    "which days have a complete run of each account",
+	    "A day counts for an account if a run that was complete for it "
+	    "ended on that\nday, in local time. Exit code 1: there is a gap.",
+	    command_coverage },
 	{ "explain", IN_EXPLAIN, 1, 2, "ARCHIVE [ID]",
 	    "what happened to a message, or to all that ended otherwise", NULL,
 	    command_explain },

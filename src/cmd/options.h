@@ -52,6 +52,8 @@ struct options {
 	struct list flags, id;
 	uint64_t larger, smaller, limit;
 	bool count, ids;
+	/* another day's state; a span of days */
+	const char *as_of, *until;
 	/* verify, index */
 	bool quick, rebuild;
 	const char *read;
@@ -95,11 +97,14 @@ enum {
 	IN_RUN = 1 << 16,
 	IN_FIND = 1 << 17,
 	IN_INDEX = 1 << 18,
+	IN_RUNS = 1 << 19,
+	IN_COVERAGE = 1 << 20,
+	IN_HISTORY = IN_RUNS | IN_COVERAGE,
 	IN_HAUL = IN_COPY | IN_RUN,
 	IN_SERVER = IN_HAUL | IN_CHECK,
 	IN_CONFIG = IN_RUN | IN_CHECK,
 	IN_SELECT = IN_HAUL | IN_LS | IN_EXPORT | IN_FIND,
-	IN_ALL = 255 | IN_RUN | IN_FIND | IN_INDEX
+	IN_ALL = 255 | IN_RUN | IN_FIND | IN_INDEX | IN_HISTORY
 };
 
 #endif

@@ -127,6 +127,7 @@ rows_json(const struct index_row *row)
 		    datetime_rfc3339(date, c->idate, c->zone));
 	set_text(o, "outcome", outcome_word(row->outcome));
 	set_text(o, "run", row->run);
+	set_text(o, "ended", row->ended);
 	set_text(o, "class", row->note_class);
 	set_text(o, "why", row->note_text);
 	if (row->outcome == OUTCOME_DELIVERED)

@@ -2,6 +2,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "as_of.h"
 #include "commands.h"
 #include "find.h"
 #include "screen.h"
@@ -57,6 +58,10 @@ choose(struct index *index, const struct find *f, struct catalog_row *chosen,
 		ok = err_set(err, ERR_RUN, ERR_GONE,
 		    "the archive holds no such message");
 		err_hint(err, "Then: mailhaul ls ARCHIVE [MAILBOX]");
+		if (f->exact != NULL)
+			err_hint(err,
+			    "Has it gone at the source? --as-of DATE shows "
+			    "mailboxes as they stood.");
 	}
 
 	return ok && different == 1;
@@ -72,6 +77,8 @@ command_show(const struct options *o)
 	struct err err;
 	bool ok = archive_port_read(&p, o, o->args[0], &err) &&
 		  find_parse(&find, p.index, o, o->args[1], &err) &&
+		  as_of_set(p.index, o, &find.query.as_of_run,
+		      &find.query.as_of, &err) &&
 		  choose(p.index, &find, &row, &err) &&
 		  reading_open(&reading, &p, &err);
 	if (ok) {

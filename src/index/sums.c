@@ -194,6 +194,31 @@ total(struct index *ix, enum sql_name name, uint64_t *const out[], size_t n,
 }
 
 bool
+index_run_total(struct index *ix, uint64_t run, const char *source,
+    struct index_run_total *t, struct err *err)
+{
+	struct sql q;
+	bool row;
+	*t = (struct index_run_total){ 0 };
+	if (!sql_open(ix, SQL_RUN_TOTAL, &q, err))
+		return false;
+	sql_int(&q, (int64_t)run);
+	sql_text(&q, source);
+	if (!sql_step(&q, &row, err))
+		return false;
+	if (row) {
+		t->complete = (uint64_t)sql_get_int(&q);
+		t->failed = (uint64_t)sql_get_int(&q);
+		t->delivered = (uint64_t)sql_get_int(&q);
+		t->ended = (uint64_t)sql_get_int(&q);
+		t->octets = (uint64_t)sql_get_int(&q);
+	}
+	sql_close(&q);
+
+	return true;
+}
+
+bool
 index_totals(struct index *ix, struct index_totals *t, struct err *err)
 {
 	*t = (struct index_totals){ 0 };

@@ -303,3 +303,53 @@ datetime_parse_option(const char *text, int64_t now, int64_t *unix_s)
 		return false;
 	}
 }
+
+/* Local time, which may not exist or exist twice: mktime decides. */
+static bool
+local_moment(const char *text, const struct civil *c, int64_t *unix_s)
+{
+	char day[11];
+	memcpy(day, text, 10);
+	day[10] = '\0';
+	if (!parse_day(day, unix_s) || c->hour > 23 || c->minute > 59 ||
+	    c->second > 60)
+		return false;
+	time_t midnight = (time_t)*unix_s;
+	struct tm tm;
+	if (localtime_r(&midnight, &tm) == NULL)
+		return false;
+	tm.tm_hour = c->hour;
+	tm.tm_min = c->minute;
+	tm.tm_sec = c->second;
+	tm.tm_isdst = -1;
+	*unix_s = mktime(&tm);
+
+	return true;
+}
+
+bool
+datetime_parse_moment(const char *text, int64_t *unix_s)
+{
+	struct civil c = { .hour = 23, .minute = 59, .second = 59 };
+	char full[40];
+	int16_t zone;
+	size_t len = strlen(text);
+	if (len == 10)
+		return local_moment(text, &c, unix_s);
+	if (len < 16 || len > 25 || text[10] != 'T')
+		return false;
+	bool seconds = len > 16 && text[16] == ':';
+	if (!digits(text + 11, 2, &c.hour) || text[13] != ':' ||
+	    !digits(text + 14, 2, &c.minute))
+		return false;
+	c.second = 0;
+	if (seconds && (len < 19 || !digits(text + 17, 2, &c.second)))
+		return false;
+	size_t zone_at = seconds ? 19 : 16;
+	if (len == zone_at)
+		return local_moment(text, &c, unix_s);
+	int n = snprintf(full, sizeof(full), "%.16s:%02u%s", text,
+	    (unsigned)c.second % 100, text + zone_at);
+
+	return n > 0 && datetime_parse_rfc3339(full, (size_t)n, unix_s, &zone);
+}
