@@ -13,7 +13,7 @@ enum {
 	TEXT_MAX = 1 << 20,        /* octets of text that are given */
 	TEXT_PARTS = 100,          /* MIME parts looked at */
 	TEXT_NESTING = 50,         /* multiparts within each other */
-	TEXT_SECONDS = 5          /* for one message */
+	TEXT_SECONDS = 5           /* for one message */
 };
 
 /*

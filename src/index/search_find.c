@@ -21,14 +21,6 @@ enum {
 	STORES = 2
 };
 
-struct box {
-	int64_t id;
-	bool wanted;
-	int64_t run; /* as of; 0: now */
-	uint64_t uidvalidity;
-	char *account, *display;
-};
-
 struct candidate {
 	int64_t content, newest;
 };
@@ -47,12 +39,9 @@ struct finding {
 	struct search_found *found;
 	struct buf headers, body, message_id;
 
-	struct box *boxes; /* by id */
-	size_t box_count;
-	bool all_boxes;
-	bool many_accounts; /* among those wanted */
+	struct search_boxes boxes;
 
-	struct set set;
+	struct search_set set;
 	bool has_set; /* false: everything */
 	bool trust_dates;
 	struct candidate *few; /* sorted */
@@ -67,105 +56,15 @@ is_set(const char *text)
 	return text != NULL && *text != '\0';
 }
 
-/* ---- mailboxes ---- */
-
-static bool
-judge_box(struct finding *f, struct box *box, uint64_t account,
-    const char *special_use, struct err *err)
-{
-	const struct search_query *q = f->query;
-	const struct index_query globs = { .include = q->include,
-		.include_count = q->include_count,
-		.exclude = q->exclude,
-		.exclude_count = q->exclude_count };
-	bool inbox = q->mailbox != NULL && strcasecmp(q->mailbox, "INBOX") == 0;
-	box->wanted =
-	    (!is_set(q->account) || strcmp(q->account, box->account) == 0) &&
-	    (!is_set(q->mailbox) || strcmp(q->mailbox, box->display) == 0 ||
-		(inbox && strcasecmp(box->display, "INBOX") == 0)) &&
-	    rows_want_mailbox(&globs, box->display, special_use);
-	box->run = (int64_t)q->as_of_run;
-	if (!box->wanted || q->as_of == 0)
-		return true;
-	uint64_t run = 0;
-	if (!index_as_of(f->s->ix, account, q->as_of, &run, err))
-		return false;
-	box->run = (int64_t)run;
-	box->wanted = run != 0;
-
-	return true;
-}
-
-static bool
-load_boxes(struct finding *f, struct err *err)
-{
-	struct sql q;
-	bool row, ok;
-	f->all_boxes = true;
-	if (!sql_open(f->s->ix, SQL_FIND_MAILBOXES, &q, err))
-		return false;
-	while ((ok = sql_step(&q, &row, err)) && row) {
-		if ((f->box_count & (f->box_count - 1)) == 0)
-			f->boxes = mem_grow(f->boxes,
-			    f->box_count == 0 ? 1 : f->box_count * 2,
-			    sizeof(*f->boxes));
-		struct box *box = &f->boxes[f->box_count++];
-		*box = (struct box){ .id = sql_get_int(&q) };
-		uint64_t account = (uint64_t)sql_get_int(&q);
-		box->account = mem_str(sql_get_text(&q));
-		box->display = mem_str(sql_get_text(&q));
-		const char *special_use = sql_get_text(&q);
-		box->uidvalidity = (uint64_t)sql_get_int(&q);
-		ok = judge_box(f, box, account, special_use, err);
-		if (!ok)
-			break;
-		f->all_boxes = f->all_boxes && box->wanted;
-	}
-	sql_close(&q);
-
-	return ok;
-}
-
-static void
-count_accounts(struct finding *f)
-{
-	const char *first = NULL;
-	for (size_t i = 0; i < f->box_count; i++) {
-		const struct box *box = &f->boxes[i];
-		if (!box->wanted)
-			continue;
-		if (first == NULL)
-			first = box->account;
-		else if (strcmp(first, box->account) != 0)
-			f->many_accounts = true;
-	}
-}
-
-static int
-by_id(const void *a, const void *b)
-{
-	int64_t x = *(const int64_t *)a, y = ((const struct box *)b)->id;
-
-	return x < y ? -1 : x > y;
-}
-
-static const struct box *
-box_of(const struct finding *f, int64_t id)
-{
-	return f->box_count == 0 ? NULL
-				 : bsearch(&id, f->boxes, f->box_count,
-				       sizeof(*f->boxes), by_id);
-}
-
 /* ---- sets ---- */
 
 /* The set takes what is in *with; the first is taken as it is. */
 static void
-narrow(struct finding *f, struct set *with)
+narrow(struct finding *f, struct search_set *with)
 {
 	if (f->has_set) {
-		set_and(&f->set, with);
-		set_free(with);
+		search_set_and(&f->set, with);
+		search_set_free(with);
 	} else {
 		f->set = *with;
 	}
@@ -174,7 +73,7 @@ narrow(struct finding *f, struct set *with)
 
 static bool
 match(struct index *store, enum sql_name name, const char *words,
-    struct set *set, struct err *err)
+    struct search_set *set, struct err *err)
 {
 	struct sql q;
 	bool row, ok;
@@ -184,7 +83,7 @@ match(struct index *store, enum sql_name name, const char *words,
 		return false;
 	sql_text(&q, words);
 	while ((ok = sql_step(&q, &row, err)) && row)
-		set_add(set, sql_get_int(&q));
+		search_set_add(set, sql_get_int(&q));
 	sql_close(&q);
 
 	return ok;
@@ -193,7 +92,7 @@ match(struct index *store, enum sql_name name, const char *words,
 static bool
 by_words(struct finding *f, struct err *err)
 {
-	struct set hits = { 0 };
+	struct search_set hits = { 0 };
 	if (f->headers.len > 0) {
 		bool ok = match(f->s->kept, SQL_SEARCH_HEADERS, f->headers.data,
 			      &hits, err) &&
@@ -205,7 +104,7 @@ by_words(struct finding *f, struct err *err)
 	}
 	if (f->body.len == 0)
 		return true;
-	hits = (struct set){ 0 };
+	hits = (struct search_set){ 0 };
 	bool ok =
 	    match(f->s->kept, SQL_SEARCH_BODIES, f->body.data, &hits, err);
 	narrow(f, &hits);
@@ -216,7 +115,7 @@ by_words(struct finding *f, struct err *err)
 static bool
 by_message_id(struct finding *f, struct err *err)
 {
-	struct set hits = { 0 };
+	struct search_set hits = { 0 };
 	struct sql q;
 	bool row, ok;
 	if (!is_set(f->query->message_id))
@@ -232,7 +131,7 @@ by_message_id(struct finding *f, struct err *err)
 	sql_int(&q, key);
 	sql_text(&q, f->message_id.data);
 	while ((ok = sql_step(&q, &row, err)) && row)
-		set_add(&hits, sql_get_int(&q));
+		search_set_add(&hits, sql_get_int(&q));
 	sql_close(&q);
 	narrow(f, &hits);
 
@@ -240,8 +139,8 @@ by_message_id(struct finding *f, struct err *err)
 }
 
 static bool
-add_box(
-    struct finding *f, const struct box *box, struct set *set, struct err *err)
+add_box(struct finding *f, const struct search_box *box, struct search_set *set,
+    struct err *err)
 {
 	const struct search_query *query = f->query;
 	struct sql q;
@@ -253,7 +152,7 @@ add_box(
 	sql_int(&q, query->flags_set);
 	sql_int(&q, box->run != 0);
 	while ((ok = sql_step(&q, &row, err)) && row)
-		set_add(set, sql_get_int(&q));
+		search_set_add(set, sql_get_int(&q));
 	sql_close(&q);
 
 	return ok;
@@ -263,15 +162,15 @@ add_box(
 static bool
 by_mailbox(struct finding *f, struct err *err)
 {
-	struct set hits = { 0 };
+	struct search_set hits = { 0 };
 	bool flags = (f->query->flags_set | f->query->flags_clear) != 0;
-	if ((f->all_boxes && !flags) ||
-	    (f->has_set && set_count(&f->set, FEW) < FEW))
+	if ((f->boxes.all && !flags) ||
+	    (f->has_set && search_set_count(&f->set, FEW) < FEW))
 		return true;
 	bool ok = true;
-	for (size_t i = 0; ok && i < f->box_count; i++)
-		if (f->boxes[i].wanted)
-			ok = add_box(f, &f->boxes[i], &hits, err);
+	for (size_t i = 0; ok && i < f->boxes.n; i++)
+		if (f->boxes.array[i].wanted)
+			ok = add_box(f, &f->boxes.array[i], &hits, err);
 	narrow(f, &hits);
 
 	return ok;
@@ -332,7 +231,7 @@ sort_few(struct finding *f, size_t n, struct err *err)
 {
 	struct candidate c = { 0 };
 	f->few = mem_array(n + 1, sizeof(*f->few));
-	while ((c.content = set_next(&f->set, c.content + 1)) != 0) {
+	while ((c.content = search_set_next(&f->set, c.content + 1)) != 0) {
 		bool found;
 		if (!look_up(f, f->s->kept, &c, &found, err) ||
 		    (!found && !look_up(f, f->s->temp, &c, &found, err)))
@@ -356,7 +255,7 @@ walk_on(struct finding *f, struct walk *w, struct err *err)
 		}
 		w->head.content = sql_get_int(&w->q);
 		if (may_match(f, &w->q, &w->head) &&
-		    (!f->has_set || set_has(&f->set, w->head.content)))
+		    (!f->has_set || search_set_has(&f->set, w->head.content)))
 			return true;
 	}
 }
@@ -383,7 +282,7 @@ walk_open(struct finding *f, size_t i, struct err *err)
 static bool
 order(struct finding *f, struct err *err)
 {
-	size_t n = f->has_set ? set_count(&f->set, FEW) : FEW;
+	size_t n = f->has_set ? search_set_count(&f->set, FEW) : FEW;
 	if (n < FEW)
 		return sort_few(f, n, err);
 
@@ -459,7 +358,8 @@ date_matches(const struct search_query *q, int64_t idate)
 static bool
 place_matches(const struct finding *f, struct sql *q, struct search_hit *hit)
 {
-	const struct box *box = box_of(f, sql_get_int(q));
+	const struct search_box *box =
+	    search_boxes_find(&f->boxes, sql_get_int(q));
 	hit->uid = (uint64_t)sql_get_int(q);
 	int64_t from = sql_get_int(q);
 	bool lives = sql_get_null(q);
@@ -476,7 +376,7 @@ place_matches(const struct finding *f, struct sql *q, struct search_hit *hit)
 		return false;
 	hit->account = box->account;
 	hit->mailbox = box->display;
-	hit->many_accounts = f->many_accounts;
+	hit->many_accounts = f->boxes.many_accounts;
 	hit->uidvalidity = box->uidvalidity;
 	bool then = box->run == 0
 			? lives
@@ -563,13 +463,13 @@ static bool
 find(struct finding *f, struct err *err)
 {
 	struct candidate c;
-	if (!words_headers(&f->headers, f->query, err) ||
+	if (!search_words_headers(&f->headers, f->query, err) ||
 	    (is_set(f->query->body) &&
-		!words_body(&f->body, f->query->body, err)) ||
-	    !load_boxes(f, err) || !by_words(f, err) ||
-	    !by_message_id(f, err) || !by_mailbox(f, err) || !order(f, err))
+		!search_words_body(&f->body, f->query->body, err)) ||
+	    !search_boxes_load(&f->boxes, f->s->ix, f->query, err) ||
+	    !by_words(f, err) || !by_message_id(f, err) ||
+	    !by_mailbox(f, err) || !order(f, err))
 		return false;
-	count_accounts(f);
 	while (!f->stopped) {
 		if (!next_candidate(f, &c, err))
 			return false;
@@ -585,13 +485,9 @@ find(struct finding *f, struct err *err)
 static void
 finish(struct finding *f)
 {
-	for (size_t i = 0; i < f->box_count; i++) {
-		free(f->boxes[i].account);
-		free(f->boxes[i].display);
-	}
-	free(f->boxes);
+	search_boxes_free(&f->boxes);
 	free(f->few);
-	set_free(&f->set);
+	search_set_free(&f->set);
 	for (size_t i = 0; i < STORES; i++)
 		sql_close(&f->walks[i].q);
 	buf_free(&f->headers);

@@ -42,25 +42,47 @@ bool search_state(
 
 /* Text as it is indexed: characters of scripts that are written without
  * blanks each stand alone, so that parts of a sentence are phrases. */
-void words_split(struct buf *, const char *text);
+void search_words_split(struct buf *, const char *text);
 /* A query's words as FTS5 reads them; "" if there are none. ERR_USAGE: too
  * many. */
-bool words_headers(struct buf *, const struct search_query *, struct err *);
-bool words_body(struct buf *, const char *words, struct err *);
+bool search_words_headers(
+    struct buf *, const struct search_query *, struct err *);
+bool search_words_body(struct buf *, const char *words, struct err *);
+
+/* ---- search_boxes.c: the mailboxes, and which of them are asked for ---- */
+
+struct search_box {
+	int64_t id;
+	bool wanted;
+	int64_t run; /* as of; 0: now */
+	uint64_t uidvalidity;
+	char *account, *display; /* owned */
+};
+struct search_boxes {
+	struct search_box *array; /* owned; by id */
+	size_t n;
+	bool all;           /* are wanted */
+	bool many_accounts; /* among those wanted */
+};
+bool search_boxes_load(struct search_boxes *, struct index *,
+    const struct search_query *, struct err *);
+const struct search_box *search_boxes_find(
+    const struct search_boxes *, int64_t id);
+void search_boxes_free(struct search_boxes *);
 
 /* ---- search_set.c: contents, a bit each ---- */
 
-struct set {
+struct search_set {
 	uint8_t *bits; /* owned */
 	size_t size;   /* octets */
 };
-void set_add(struct set *, int64_t content);
-bool set_has(const struct set *, int64_t content);
-void set_and(struct set *, const struct set *);
+void search_set_add(struct search_set *, int64_t content);
+bool search_set_has(const struct search_set *, int64_t content);
+void search_set_and(struct search_set *, const struct search_set *);
 /* How many, counted up to max. */
-size_t set_count(const struct set *, size_t max);
+size_t search_set_count(const struct search_set *, size_t max);
 /* The next from this one on; 0: none. */
-int64_t set_next(const struct set *, int64_t from);
-void set_free(struct set *);
+int64_t search_set_next(const struct search_set *, int64_t from);
+void search_set_free(struct search_set *);
 
 #endif

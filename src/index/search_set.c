@@ -8,7 +8,7 @@
 enum { FIRST_SIZE = 4096 };
 
 void
-set_add(struct set *s, int64_t content)
+search_set_add(struct search_set *s, int64_t content)
 {
 	size_t at = (size_t)content / 8;
 	if (at >= s->size) {
@@ -23,7 +23,7 @@ set_add(struct set *s, int64_t content)
 }
 
 bool
-set_has(const struct set *s, int64_t content)
+search_set_has(const struct search_set *s, int64_t content)
 {
 	size_t at = (size_t)content / 8;
 
@@ -31,14 +31,14 @@ set_has(const struct set *s, int64_t content)
 }
 
 void
-set_and(struct set *s, const struct set *other)
+search_set_and(struct search_set *s, const struct search_set *other)
 {
 	for (size_t i = 0; i < s->size; i++)
 		s->bits[i] &= i < other->size ? other->bits[i] : 0;
 }
 
 int64_t
-set_next(const struct set *s, int64_t from)
+search_set_next(const struct search_set *s, int64_t from)
 {
 	size_t at = (size_t)from / 8;
 	if (at >= s->size)
@@ -54,7 +54,7 @@ set_next(const struct set *s, int64_t from)
 }
 
 size_t
-set_count(const struct set *s, size_t max)
+search_set_count(const struct search_set *s, size_t max)
 {
 	size_t n = 0;
 	for (size_t i = 0; i < s->size && n < max; i++)
@@ -64,8 +64,8 @@ set_count(const struct set *s, size_t max)
 }
 
 void
-set_free(struct set *s)
+search_set_free(struct search_set *s)
 {
 	free(s->bits);
-	*s = (struct set){ 0 };
+	*s = (struct search_set){ 0 };
 }

@@ -86,7 +86,7 @@ put_headers(
 	sql_int(&put, content);
 	for (size_t i = 0; i < 4; i++) {
 		const char *text = sql_get_text(columns);
-		words_split(&u->text[i], text == NULL ? "" : text);
+		search_words_split(&u->text[i], text == NULL ? "" : text);
 		sql_text(&put, u->text[i].data);
 	}
 
@@ -421,7 +421,7 @@ put_body(struct search *s, const char *text, const char *why, struct err *err)
 {
 	struct sql q;
 	struct buf split = { 0 };
-	words_split(&split, text);
+	search_words_split(&split, text);
 	bool ok = (split.len == 0 || put_text(s->kept, SQL_SEARCH_BODIES_PUT,
 					 s->body.at, split.data, err)) &&
 		  (why[0] == '\0' || put_text(s->kept, SQL_SEARCH_UNREAD_PUT,

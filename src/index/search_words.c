@@ -51,7 +51,7 @@ character(const char *p, size_t *len)
 }
 
 void
-words_split(struct buf *out, const char *text)
+search_words_split(struct buf *out, const char *text)
 {
 	struct buf clean = { 0 };
 	buf_clear(out);
@@ -136,7 +136,7 @@ add_words(struct words *w, const char *text, struct err *err)
 		const char *end = string_end(text);
 		struct buf one = { 0 };
 		buf_add(&one, text, (size_t)(end - text));
-		words_split(&split, one.data);
+		search_words_split(&split, one.data);
 		/* The blank behind a character would hide the star. */
 		while (split.len > 0 && split.data[split.len - 1] == ' ')
 			split.len--;
@@ -150,7 +150,8 @@ add_words(struct words *w, const char *text, struct err *err)
 }
 
 bool
-words_headers(struct buf *out, const struct search_query *q, struct err *err)
+search_words_headers(
+    struct buf *out, const struct search_query *q, struct err *err)
 {
 	const struct {
 		const char *column, *text;
@@ -176,7 +177,7 @@ words_headers(struct buf *out, const struct search_query *q, struct err *err)
 }
 
 bool
-words_body(struct buf *out, const char *text, struct err *err)
+search_words_body(struct buf *out, const char *text, struct err *err)
 {
 	struct words w = { .out = out, .column = "" };
 	buf_clear(out);

@@ -32,7 +32,7 @@ say_nothing(const gchar *domain, GLogLevelFlags level, const gchar *message,
 }
 
 void
-decode_start(void)
+text_decode_start(void)
 {
 	/* The library tells of what is wrong with a message, by the line. */
 	g_log_set_default_handler(say_nothing, NULL);
@@ -181,7 +181,7 @@ add_part(struct decoding *d, GMimeObject *object)
 		add_blank(d);
 		if (!g_mime_content_type_is_type(type, "text", "html"))
 			add_plain(d, text.data, text.len);
-		else if (!html_text(d->text, text.data, text.len, room_left(d)))
+		else if (!text_html(d->text, text.data, text.len, room_left(d)))
 			d->cut = true;
 	}
 	buf_free(&raw);
@@ -233,7 +233,7 @@ walk(struct decoding *d, GMimeObject *object, unsigned depth)
 }
 
 void
-decode_message(const char *data, size_t len, struct buf *text, bool *cut)
+text_decode(const char *data, size_t len, struct buf *text, bool *cut)
 {
 	struct decoding d = { .text = text };
 	GMimeStream *stream = g_mime_stream_mem_new();

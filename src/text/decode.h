@@ -8,12 +8,12 @@
 
 /* What the child does: a message's text parts as UTF-8, blanks between them,
  * at most TEXT_MAX octets. *cut: a limit was reached. Before the first. */
-void decode_start(void);
-void decode_message(const char *, size_t, struct buf *text, bool *cut);
+void text_decode_start(void);
+void text_decode(const char *, size_t, struct buf *text, bool *cut);
 
 /* HTML in UTF-8 as text: no tags, comments, scripts and styles; entities
  * decoded; a blank where a block ends. Adds at most max octets; false: more
  * would have come. */
-bool html_text(struct buf *, const char *, size_t, size_t max);
+bool text_html(struct buf *, const char *, size_t, size_t max);
 
 #endif

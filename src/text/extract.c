@@ -227,7 +227,7 @@ start_child(struct text_worker *w, struct err *err)
 }
 
 struct text_worker *
-worker_new(void (*start)(void),
+text_worker_with(void (*start)(void),
     void (*decode)(const char *, size_t, struct buf *, bool *))
 {
 	struct text_worker *w = mem_new(sizeof(*w));
@@ -238,7 +238,7 @@ worker_new(void (*start)(void),
 }
 
 unsigned
-worker_started(const struct text_worker *w)
+text_worker_started(const struct text_worker *w)
 {
 	return w->started;
 }
@@ -246,7 +246,7 @@ worker_started(const struct text_worker *w)
 struct text_worker *
 text_worker_new(void)
 {
-	return worker_new(decode_start, decode_message);
+	return text_worker_with(text_decode_start, text_decode);
 }
 
 void

@@ -275,7 +275,7 @@ tag(struct html *h, const char *p, const char *end)
 }
 
 bool
-html_text(struct buf *out, const char *html, size_t len, size_t max)
+text_html(struct buf *out, const char *html, size_t len, size_t max)
 {
 	struct html h = { .out = out, .end = out->len + max };
 	const char *p = html, *end = html + len;

@@ -48,7 +48,7 @@ START_TEST(html_becomes_its_words)
 {
 	struct buf out = { 0 };
 	ck_assert(
-	    html_text(&out, pages[_i].html, strlen(pages[_i].html), 1000));
+	    text_html(&out, pages[_i].html, strlen(pages[_i].html), 1000));
 	ck_assert_str_eq(out.data == NULL ? "" : out.data, pages[_i].text);
 	buf_free(&out);
 }
@@ -57,7 +57,7 @@ END_TEST
 START_TEST(html_ends_at_its_limit_between_characters)
 {
 	struct buf out = { 0 };
-	ck_assert(!html_text(&out, "ab\u00e4\u00e4", 6, 5));
+	ck_assert(!text_html(&out, "ab\u00e4\u00e4", 6, 5));
 	ck_assert_str_eq(out.data, "ab\u00e4");
 	buf_free(&out);
 }
@@ -155,7 +155,7 @@ START_TEST(one_child_reads_many_messages)
 	struct reader r = { .worker = text_worker_new() };
 	for (int i = 0; i < 100; i++)
 		ck_assert_int_eq(feed(&r, "\r\nsame", 6), TEXT_WHOLE);
-	ck_assert_uint_eq(worker_started(r.worker), 1);
+	ck_assert_uint_eq(text_worker_started(r.worker), 1);
 	ck_assert_str_eq(r.text.data, "same");
 	reader_free(&r);
 }
@@ -280,15 +280,16 @@ START_TEST(a_crime_costs_its_message_and_the_child)
 	if (strcmp(crimes[_i], "eats") == 0)
 		return; /* memory is not limited there */
 #endif
-	struct reader r = { .worker = worker_new(start_nothing, misbehave) };
+	struct reader r = { .worker =
+				text_worker_with(start_nothing, misbehave) };
 	ck_assert_int_eq(feed(&r, "fine", 4), TEXT_WHOLE);
-	ck_assert_uint_eq(worker_started(r.worker), 1);
+	ck_assert_uint_eq(text_worker_started(r.worker), 1);
 	ck_assert_int_eq(feed(&r, crimes[_i], 4), TEXT_FAILED);
 	ck_assert_uint_eq(r.text.len, 0);
 	ck_assert_str_ne(r.why, "");
 	ck_assert_int_eq(feed(&r, "fine again", 10), TEXT_WHOLE);
 	ck_assert_str_eq(r.text.data, "fine again");
-	ck_assert_uint_eq(worker_started(r.worker), 2);
+	ck_assert_uint_eq(text_worker_started(r.worker), 2);
 	reader_free(&r);
 }
 END_TEST
