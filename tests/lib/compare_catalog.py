@@ -110,6 +110,8 @@ def main():
     parser.add_argument("dump", help="rows of imapdump.py")
     parser.add_argument("archive")
     parser.add_argument("--account", help="only this account's catalog rows")
+    parser.add_argument("--many", action="store_true",
+                        help="the dump's rows have an account each")
     parser.add_argument("--include", metavar="REGEX",
                         help="only mailboxes that match as a whole")
     parser.add_argument("--more-allowed", action="store_true",
@@ -123,9 +125,10 @@ def main():
     if options.account:
         rows = {k: v for k, v in rows.items() if k[0] == options.account}
     accounts = {k[0] for k in rows}
-    if len(accounts) > 1:
+    if len(accounts) > 1 and not options.many:
         sys.exit(f"compare_catalog: say --account, there are {sorted(accounts)}")
-    rows = {k[1:]: v for k, v in rows.items()}
+    if not options.many:
+        rows = {k[1:]: v for k, v in rows.items()}
 
     with open(options.dump) as file:
         dumped = [json.loads(line) for line in file]
@@ -136,6 +139,8 @@ def main():
     ignored = options.ignore.split(",")
     for there in dumped:
         key = (there["mailbox"], there["uidvalidity"], there["uid"])
+        if options.many:
+            key = (there["account"], *key)
         here = rows.pop(key, None)
         if here is None:
             findings.append(f"{key}: not in the archive")
