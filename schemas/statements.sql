@@ -183,14 +183,13 @@ SELECT p.okey, d.outcome, p.flags, k.list FROM placement p
     ON d.job = ?1 AND d.mailbox = p.mailbox AND d.okey = p.okey
   LEFT JOIN keywords k ON k.id = p.kw
 WHERE p.mailbox = ?2 AND p.okey >= ?3 AND p.to_run IS NULL ORDER BY p.okey;
--- name: live_count
-SELECT total(coalesce(d.outcome, 0) = 0), total(d.outcome = 1),
-  total(d.outcome = 2), total(d.outcome = 3), total(d.outcome = 4),
-  total(d.outcome = 5), total(d.outcome = 6), total(d.outcome = 7),
-  total(d.outcome = 8)
-FROM placement p LEFT JOIN delivery d
-  ON d.job = ?1 AND d.mailbox = p.mailbox AND d.okey = p.okey
-WHERE p.mailbox = ?2 AND p.okey BETWEEN ?3 AND ?4 AND p.to_run IS NULL;
+-- Counted side by side: a join looks each delivery up, four times slower.
+-- name: count_placements
+SELECT okey FROM placement
+WHERE mailbox = ?1 AND okey BETWEEN ?2 AND ?3 AND to_run IS NULL ORDER BY okey;
+-- name: count_deliveries
+SELECT okey, outcome FROM delivery
+WHERE job = ?1 AND mailbox = ?2 AND okey BETWEEN ?3 AND ?4 ORDER BY okey;
 -- match_*: only contents of which a copy is still there.
 -- name: match_email
 SELECT c.sha256 FROM email e JOIN content c ON c.id = e.content

@@ -1,5 +1,6 @@
 /* The live placements of a mailbox, one after another. */
 #include <stdlib.h>
+#include <string.h>
 
 #include "base/mem.h"
 #include "index/private.h"
@@ -64,23 +65,70 @@ index_walk_close(struct index_walk **p)
 	*p = NULL;
 }
 
+/* ---- counting ---- */
+
+static int64_t
+bounded(uint64_t okey)
+{
+	return okey > INT64_MAX ? INT64_MAX : (int64_t)okey;
+}
+
+/* The outcome of a placement: both are read in ascending order. */
+static bool
+outcome_at(struct sql *deliveries, int64_t okey, int64_t *next,
+    enum outcome *last, enum outcome *outcome, struct err *err)
+{
+	bool row = true;
+	while (*next < okey) {
+		if (!sql_step(deliveries, &row, err))
+			return false;
+		*next = row ? sql_get_int(deliveries) : INT64_MAX;
+		*last = row ? (enum outcome)sql_get_int(deliveries)
+			    : OUTCOME_PENDING;
+	}
+	*outcome = *next == okey ? *last : OUTCOME_PENDING;
+
+	return true;
+}
+
+/* While the first one is open, both read the same moment. */
+static bool
+count_side_by_side(struct sql *placements, struct sql *deliveries,
+    uint64_t by[OUTCOME_COUNT], struct err *err)
+{
+	int64_t next = -1;
+	enum outcome last = OUTCOME_PENDING, outcome;
+	bool ok, row;
+	while ((ok = sql_step(placements, &row, err)) && row) {
+		if (!outcome_at(deliveries, sql_get_int(placements), &next,
+			&last, &outcome, err))
+			return false;
+		if ((unsigned)outcome < OUTCOME_COUNT)
+			by[outcome]++;
+	}
+
+	return ok;
+}
+
 bool
 index_live_count(struct index *ix, uint64_t job, uint64_t mailbox, uint64_t lo,
     uint64_t hi, uint64_t by[OUTCOME_COUNT], struct err *err)
 {
-	struct sql q;
-	bool row;
-	if (!sql_open(ix, SQL_LIVE_COUNT, &q, err))
+	struct sql placements, deliveries;
+	memset(by, 0, OUTCOME_COUNT * sizeof(*by));
+	if (!sql_open(ix, SQL_COUNT_PLACEMENTS, &placements, err) ||
+	    !sql_open(ix, SQL_COUNT_DELIVERIES, &deliveries, err))
 		return false;
-	sql_int(&q, (int64_t)job);
-	sql_int(&q, (int64_t)mailbox);
-	sql_int(&q, lo > INT64_MAX ? INT64_MAX : (int64_t)lo);
-	sql_int(&q, hi > INT64_MAX ? INT64_MAX : (int64_t)hi);
-	if (!sql_step(&q, &row, err))
-		return false;
-	for (int i = 0; i < OUTCOME_COUNT; i++)
-		by[i] = row ? (uint64_t)sql_get_int(&q) : 0;
-	sql_close(&q);
+	sql_int(&placements, (int64_t)mailbox);
+	sql_int(&placements, bounded(lo));
+	sql_int(&placements, bounded(hi));
+	sql_int(&deliveries, (int64_t)job);
+	sql_int(&deliveries, (int64_t)mailbox);
+	sql_int(&deliveries, bounded(lo));
+	sql_int(&deliveries, bounded(hi));
+	bool ok = count_side_by_side(&placements, &deliveries, by, err);
+	sql_close(&placements);
+	sql_close(&deliveries);
 
-	return true;
+	return ok;
 }

@@ -821,7 +821,7 @@ walk_all(struct life *l)
 		struct index_walk *walk;
 		struct index_known known;
 		bool end = false;
-		uint64_t before = 0, told = 0, live = 0;
+		uint64_t before = 0, told = 0, live = 0, delivered = 0;
 		OK(&l->w, index_walk_open(l->w.ix, &walk, l->w.job,
 			      l->boxes[b].id, 0, &l->w.err));
 		for (; index_walk_next(walk, &known, &end, &l->w.err); told++) {
@@ -833,6 +833,7 @@ walk_all(struct life *l)
 				  m->delivered);
 			if (!m->delivered)
 				continue;
+			delivered++;
 			ck_assert_uint_eq(known.flags, m->flags);
 			ck_assert_str_eq(
 			    known.keywords, life_keywords[m->keywords]);
@@ -842,6 +843,13 @@ walk_all(struct life *l)
 		for (int i = 0; i < l->mail_count; i++)
 			live += l->mails[i].box == b && l->mails[i].live;
 		ck_assert_uint_eq(told, live);
+		uint64_t by[OUTCOME_COUNT], counted = 0;
+		OK(&l->w, index_live_count(l->w.ix, l->w.job, l->boxes[b].id, 0,
+			      UINT64_MAX, by, &l->w.err));
+		for (int i = 0; i < OUTCOME_COUNT; i++)
+			counted += by[i];
+		ck_assert_uint_eq(counted, live);
+		ck_assert_uint_eq(by[OUTCOME_DELIVERED], delivered);
 	}
 }
 
