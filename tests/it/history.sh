@@ -29,6 +29,7 @@ as_dumped() {
 }
 
 day 1
+# shellcheck disable=SC2016 # a keyword, no variable
 dove flags add -u alice '\Flagged $Later' mailbox INBOX uid 1:5
 dove expunge -u alice mailbox INBOX uid 6:8
 printf 'Message-ID: <new@x>\r\nSubject: new\r\n\r\nnew\r\n' >"$W/new.eml"
