@@ -4,7 +4,7 @@
 #include "ports.h"
 
 /* At the end of a run, when all is settled: what it brought is made known to
- * find, for at most a fiftieth of the time that the run took; find itself does
+ * find, for about a fiftieth of the time that the run took; find itself does
  * the rest. Nothing that goes wrong here is the run's failure. */
 void search_after_run(const struct archive_port *, int64_t took_ms);
 
