@@ -10,6 +10,7 @@
 #include "base/mem.h"
 #include "base/stop.h"
 #include "base/text.h"
+#include "as_of.h"
 #include "commands.h"
 #include "ids.h"
 #include "index/search.h"
@@ -129,7 +130,8 @@ set_query(struct finding *f, struct err *err)
 		if (!add_flag(f, o->flags.items[i], err))
 			return false;
 
-	return true;
+	return as_of_set(
+	    f->port.index, o, &f->query.as_of_run, &f->query.as_of, err);
 }
 
 /* ---- what is found ---- */

@@ -121,6 +121,13 @@ expect_exit 0 haul alice
 assert_finds 'base64@find.example encoded@find.example later@find.example' zebrafish
 assert_finds 'base64@find.example encoded@find.example later@find.example' --body xylophone
 
+say "a past run's mail is found as it stood then"
+runs=$(sqlite3 "$ARCHIVE/mailhaul.db" 'SELECT name FROM run ORDER BY id')
+assert_finds 'base64@find.example encoded@find.example' zebrafish \
+	--as-of "$(head -n 1 <<<"$runs")"
+assert_finds 'base64@find.example encoded@find.example later@find.example' \
+	zebrafish --as-of "$(tail -n 1 <<<"$runs")"
+
 say "find's file lost, damaged, cut short: made anew from what is there"
 all='base64@find.example encoded@find.example later@find.example'
 rm "$ARCHIVE/mailhaul-find.db"
