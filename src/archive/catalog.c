@@ -1,6 +1,7 @@
 #include "catalog.h"
 
 #include "base/digest.h"
+#include "base/mem.h"
 #include "base/text.h"
 #include "entry.h"
 #include "mail/datetime.h"
@@ -34,7 +35,7 @@ static void
 put(json_t *object, const char *key, json_t *value)
 {
 	if (json_object_set_new(object, key, value) < 0)
-		abort();
+		mem_out();
 }
 
 static void
@@ -174,7 +175,7 @@ catalog_json(const struct catalog_row *row)
 	char hex[2 * DIGEST_SIZE + 1];
 	json_t *object = json_object();
 	if (object == NULL)
-		abort();
+		mem_out();
 
 	catalog_origin(object, row);
 	catalog_state(object, row);

@@ -32,7 +32,7 @@ static void
 put(json_t *object, const char *key, json_t *value)
 {
 	if (json_object_set_new(object, key, value) < 0)
-		abort();
+		mem_out();
 }
 
 static void
@@ -69,7 +69,7 @@ new_line(const char *type)
 {
 	json_t *object = json_object();
 	if (object == NULL)
-		abort();
+		mem_out();
 	put(object, "type", json_string(type));
 
 	return object;
@@ -157,7 +157,7 @@ start_stream(struct manifest *m)
 {
 	m->context = ZSTD_createCCtx();
 	if (m->context == NULL)
-		abort();
+		mem_out();
 	ZSTD_CCtx_setParameter(m->context, ZSTD_c_compressionLevel, LEVEL);
 	ZSTD_CCtx_setParameter(m->context, ZSTD_c_checksumFlag, 1);
 	m->out = mem_array(ZSTD_CStreamOutSize(), 1);

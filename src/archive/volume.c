@@ -67,7 +67,7 @@ open_tar(struct volume *v, struct err *err)
 	v->tar = archive_write_new();
 	v->entry = archive_entry_new();
 	if (v->tar == NULL || v->entry == NULL)
-		abort();
+		mem_out();
 	/* No blocks: an entry's octets are in the frames when its header call
 	 * returns, so frames can be cut exactly between entries. */
 	if (archive_write_set_format_pax(v->tar) != ARCHIVE_OK ||

@@ -117,6 +117,10 @@ add_next(const struct copying *c, bool opened, struct err *err)
 	if (err->code == ERR_DISK_FULL || err->code == ERR_IO) {
 		err_hint(err, "Make room, or let it be written, and go on:");
 		err_hint(err, "Then: mailhaul %s", c->command.data);
+	} else if (err->code == ERR_DAMAGED) {
+		err_hint(err, "Then: mailhaul verify %s", c->o->args[1]);
+	} else if (err->code == ERR_LOCKED) {
+		err_hint(err, "Then: mailhaul %s", c->command.data);
 	} else if (opened) {
 		err_hint(err, "What was copied is kept. Go on with the same:");
 		err_hint(err, "Then: mailhaul %s", c->command.data);

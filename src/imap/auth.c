@@ -7,6 +7,7 @@
 #include <strings.h>
 
 #include "base/buf.h"
+#include "base/mem.h"
 #include "base/text.h"
 #include "imap/codes.h"
 #include "imap/initial.h"
@@ -179,7 +180,7 @@ authenticate(struct imap_session *s, const struct imap_mechanism *m,
 	    initial ? imap_initial_low(s->wire) : wire_low(s->wire), 4096);
 	mailimap *imap = mailimap_new(0, NULL);
 	if (stream == NULL || imap == NULL)
-		abort(); /* out of memory */
+		mem_out();
 	int code = mailimap_connect(imap, stream);
 	if (code == MAILIMAP_NO_ERROR ||
 	    code == MAILIMAP_NO_ERROR_NON_AUTHENTICATED) {

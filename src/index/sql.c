@@ -6,6 +6,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/mem.h"
+
 static const struct {
 	int rc; /* primary result code */
 	enum err_code code;
@@ -44,7 +46,7 @@ index_fail(struct index *ix, int rc, const char *doing, struct err *err)
 	const char *text = "it can't be used";
 	int primary = rc & 0xff;
 	if (primary == SQLITE_NOMEM)
-		abort();
+		mem_out();
 	if (primary == SQLITE_IOERR && no_room(ix->db))
 		primary = SQLITE_FULL;
 	for (size_t i = 0; i < sizeof(failures) / sizeof(failures[0]); i++)
