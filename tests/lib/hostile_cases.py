@@ -1,27 +1,10 @@
-#!/usr/bin/env python3
-"""Play hostile_cases through `mailhaul copy`, one table row at a time.
-
-Of every row: exit code, words, counts; no signal, bounded memory, no raw
-control octets on the screen, no file outside the archive, contents that the
-server really gave, verify 0. IDs are those of the project's list of cases.
+"""What servers do to a first haul, one row a case; hostile_play.py plays them.
+IDs are those of the project's list of hostile cases.
 """
-import argparse
 import collections
-import hashlib
-import json
-import os
-import re
-import shutil
-import subprocess
-import sys
-import time
-from concurrent.futures import ThreadPoolExecutor
 
-from scripted_imap import (DATE, Hangup, Message, Server, literal, mail, three,
-                           tls_context)
+from scripted_imap import DATE, Hangup, Message, literal, mail, three
 
-PASSWORD = "s3cret-of-alice"
-RSS_MAX = 256 << 20
 PLAIN, TLS, STARTTLS = "plain", "tls", "starttls"
 ESC = "\x1b]0;owned\x07\x1b[2J"
 COMPLETE = r"^complete: 3 listed = 3 delivered \+ 0 already$"
@@ -29,7 +12,9 @@ LOST_ONE = r"INCOMPLETE: 3 listed = 2 delivered \+ 0 already \+ 1 "
 
 Case = collections.namedtuple(
     "Case", "name hooks exit says mode boxes options capability secret_in_clear"
-    " tries", defaults=[0, COMPLETE, PLAIN, None, (), "IMAP4rev1", True, None])
+    " tries later hooks2 exit2 says2 mended honest",
+    defaults=[0, COMPLETE, PLAIN, None, (), "IMAP4rev1", True, None,
+              None, None, None, None, None, True])
 
 
 # ---- building answers ----
@@ -74,11 +59,11 @@ def refuse(uid, word):
 
 
 def examine(*said, end="@ OK done"):
-    """EXAMINE's answer; the mailbox is the honest one."""
+    """EXAMINE's and SELECT's answer; the mailbox is the honest one."""
     def hook(conn, rest):
         conn.mailbox = conn.server.mailboxes.get(rest.strip('"'), [])
         return "".join(s + "\r\n" for s in said) + end + "\r\n"
-    return {"EXAMINE": hook}
+    return {"EXAMINE": hook, "SELECT": hook}
 
 
 def uidvalidity_by_connection(conn, rest):
@@ -223,9 +208,10 @@ CASES = [
          hang_up(2, b"* 2 FETCH (UID 2 BODY[] {10}x\r\n0123456789)\r\n"), 1,
          None),
     Case("a literal that goes on after its size", body_of(2, lambda c, n, m:
-         literal(n, m, size=5)), 1, None),
+         literal(n, m, size=5)), 1, None, honest=False),
     Case("quoted bodies", body_of(2, lambda c, n, m:
-         f'* {n} FETCH (UID {m.uid} BODY[] "quoted")\r\n'), 0, COMPLETE),
+         f'* {n} FETCH (UID {m.uid} BODY[] "quoted")\r\n'), 0, COMPLETE,
+         honest=False),
 
     # ---- lines ----
     Case("odd flags", lines(FULL.replace(
@@ -287,7 +273,7 @@ CASES = [
         "* 3 EXISTS", "* OK [UIDVALIDITY 7] v", "* OK [UIDNEXT 4] n",
         "* NO [UIDNOTSTICKY] they change")),
     Case("I24 UIDVALIDITY changes on reconnect", {
-        "EXAMINE": uidvalidity_by_connection, **hang_up(2, times=1)}, 1,
+        "EXAMINE": uidvalidity_by_connection, **hang_up(2, times=1)}, 0,
         "UIDVALIDITY changed from 7 to 8"),
     Case("T22 EXAMINE refused with a referral", examine(
         end="@ NO [REFERRAL imap://attacker.example/] go there"), 1,
@@ -370,7 +356,7 @@ CASES = [
         "AUTHENTICATE": f"@ NO {ESC} no\r\n"}, 5, "refused", tries=1),
     Case("T11 CAPABILITY BAD", {"CAPABILITY": "@ BAD what\r\n"}, None, None),
     Case("T24 LOGINDISABLED", {}, 5, None, capability="IMAP4rev1 LOGINDISABLED",
-         secret_in_clear=False),
+         mended="IMAP4rev1", secret_in_clear=False),
     Case("no greeting but HTTP", {"greeting":
          "HTTP/1.1 400 Bad Request\r\n\r\n"}, 6, "does not greet",
          secret_in_clear=False),
@@ -398,167 +384,3 @@ CASES = [
     Case("T17 a LIST before TLS does not survive", {
         "STARTTLS": listing_before_tls}, mode=STARTTLS, secret_in_clear=False),
 ]
-
-
-# ---- playing ----
-
-class Player:
-    def __init__(self, options):
-        self.o = options
-        self.context = tls_context(options.certificate, options.key)
-        with open(options.program, "rb") as file:
-            sanitized = b"__asan_init" in file.read()
-        self.rss_max = RSS_MAX * 8 if sanitized else RSS_MAX
-
-    def command(self, case, server, archive):
-        scheme = "imaps" if case.mode == TLS else "imap"
-        command = [self.o.program, "copy",
-                   f"{scheme}://alice@127.0.0.1:{server.port}/", archive,
-                   "--source-password-file", self.o.password_file,
-                   "--ca-file", self.o.certificate, "--retry-wait", "0.02",
-                   "--retries", "2", "--timeout", "20", "-v", *case.options]
-        return command + (["--source-tls=plaintext"]
-                          if case.mode == PLAIN else [])
-
-    def run(self, command, work):
-        """(exit code or -signal, peak RSS in octets, output)"""
-        with open(os.path.join(work, "..", os.path.basename(work) + ".out"),
-                  "wb+") as out:
-            process = subprocess.Popen(command, stdout=out, stderr=out,
-                                       stdin=subprocess.DEVNULL, cwd=work)
-            end = time.monotonic() + self.o.seconds
-            while True:
-                pid, status, usage = os.wait4(process.pid, os.WNOHANG)
-                if pid:
-                    break
-                if time.monotonic() > end:
-                    process.kill()
-                    os.wait4(process.pid, 0)
-                    return "hung", 0, ""
-                time.sleep(0.01)
-            process.returncode = os.waitstatus_to_exitcode(status)
-            out.seek(0)
-            return process.returncode, usage.ru_maxrss * 1024, out.read()
-
-    def catalog(self, archive):
-        rows = []
-        folder = os.path.join(archive, "volumes")
-        for file in os.listdir(folder) if os.path.isdir(folder) else []:
-            if not file.endswith(".tar.zst"):
-                continue
-            text = subprocess.run(
-                ["tar", "--zstd", "-xOf", os.path.join(folder, file),
-                 ".mailhaul/CATALOG.jsonl"], capture_output=True, check=True)
-            rows += [json.loads(x) for x in text.stdout.splitlines()]
-        return rows
-
-    def findings(self, case, server, work):
-        archive = os.path.join(work, "archive")
-        code, rss, output = self.run(self.command(case, server, archive), work)
-        text = output.decode("utf-8", "replace") if output else ""
-        wrong = []
-        if code == "hung" or (isinstance(code, int) and code < 0):
-            wrong.append(f"ended by {code}")
-        if code in (97, 98, 99, 134, 139):
-            wrong.append("a crash or a sanitizer's finding")
-        if case.exit is not None and code != case.exit:
-            wrong.append(f"exit {code}, not {case.exit}")
-        if case.says and not re.search(case.says, text, re.M):
-            wrong.append(f"doesn't say: {case.says}")
-        if rss > self.rss_max:
-            wrong.append(f"{rss >> 20} MiB of memory")
-        if re.search(rb"[\x00-\x08\x0b-\x1f\x7f]", output or b""):
-            wrong.append("raw control octets on the screen")
-        if PASSWORD.encode() in (output or b""):
-            wrong.append("the password on the screen")
-        clear = server.clear if server.encrypted else bytes(server.heard)
-        told = PASSWORD.encode() in clear or b"AUTHENTICATE" in clear
-        if (case.mode != PLAIN or not case.secret_in_clear) and told:
-            if case.mode != TLS:
-                wrong.append("a login in clear")
-        logins = sum(c in ("LOGIN", "AUTHENTICATE") for c in server.commands)
-        if case.tries is not None and logins != case.tries:
-            wrong.append(f"{logins} logins, not {case.tries}")
-        if {"DELETE", "CREATE", "STORE", "EXPUNGE", "SELECT"} & set(
-                server.commands):
-            wrong.append(f"it said {server.commands}")
-        if os.listdir(work) not in ([], ["archive"]):
-            wrong.append(f"files outside the archive: {os.listdir(work)}")
-        wrong += self.archive_findings(case, server, archive, text, code)
-        return wrong, text, rss
-
-    def archive_findings(self, case, server, archive, text, code):
-        wrong = []
-        if not os.path.exists(os.path.join(archive, "mailhaul.db")):
-            return wrong if code else ["no archive"]
-        verify = subprocess.run([self.o.program, "verify", archive],
-                                capture_output=True, text=True, timeout=60)
-        if verify.returncode:
-            wrong.append(f"verify {verify.returncode}: {verify.stderr}")
-        given = {hashlib.sha256(m.body).hexdigest()
-                 for box in server.mailboxes.values() for m in box}
-        given.add(hashlib.sha256(b"quoted").hexdigest())
-        rows = self.catalog(archive)
-        if case.name.startswith("a literal that goes on"):
-            given |= {hashlib.sha256(m.body[:5]).hexdigest() for m in three()}
-        made_up = [r for r in rows if r["sha256"] not in given]
-        if made_up:
-            wrong.append(f"contents that the server never gave: {made_up}")
-        delivered = re.search(r"listed = (\d+) delivered", text)
-        if delivered and int(delivered[1]) != len(rows):
-            wrong.append(f"{len(rows)} in the catalogs, {delivered[1]} said")
-        return wrong
-
-    def play(self, case):
-        name = re.sub(r"[^A-Za-z0-9]+", "-", case.name)
-        work = os.path.join(self.o.work, name)
-        os.makedirs(work)
-        boxes = case.boxes or {"INBOX": three()}
-        server = Server(case.hooks, boxes, case.capability,
-                        case.mode == TLS, self.context)
-        server.start()
-        began = time.monotonic()
-        try:
-            wrong, text, rss = self.findings(case, server, work)
-        except Exception as error:  # a case must not hide the others
-            wrong, text, rss = [f"{type(error).__name__}: {error}"], "", 0
-        server.stop()
-        if not server.count:
-            wrong.append("nobody connected")
-        shutil.rmtree(work)
-        return case, wrong, text, rss, time.monotonic() - began
-
-
-def main():
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--program", required=True)
-    parser.add_argument("--work", required=True)
-    parser.add_argument("--certificate", required=True)
-    parser.add_argument("--key", required=True)
-    parser.add_argument("--seconds", type=int, default=60)
-    parser.add_argument("--only", default="", metavar="REGEX")
-    parser.add_argument("--verbose", action="store_true")
-    options = parser.parse_args()
-    options.password_file = os.path.join(options.work, "password")
-    with open(os.open(options.password_file, os.O_WRONLY | os.O_CREAT, 0o600),
-              "w") as file:
-        file.write(PASSWORD + "\n")
-    player = Player(options)
-    cases = [c for c in CASES if re.search(options.only, c.name)]
-    failed, peak = 0, 0
-    with ThreadPoolExecutor(3) as pool:
-        for case, wrong, text, rss, took in pool.map(player.play, cases):
-            peak = max(peak, rss)
-            if wrong or options.verbose:
-                print(f"{'FAILED' if wrong else 'ok'}: {case.name} "
-                      f"({took:.1f} s, {rss >> 20} MiB)")
-                for finding in wrong:
-                    print(f"    {finding}")
-                print("    | " + text[-1500:].replace("\n", "\n    | "))
-            failed += bool(wrong)
-    print(f"{len(cases)} cases, {failed} failed, at most {peak >> 20} MiB")
-    sys.exit(1 if failed or not cases else 0)
-
-
-if __name__ == "__main__":
-    main()

@@ -3,15 +3,20 @@
 A case's hooks are called as hook(conn, rest) with the rest of the command's
 line and return octets ('@' stands for the tag at the start of a line), or None
 for the honest answer. Hooks: greeting, CAPABILITY, LOGIN, STARTTLS, LIST,
-LSUB, EXAMINE, LINES (UID FETCH of flags), BODIES (UID FETCH of bodies), UIDS
-(UID FETCH of UIDs), and line and body for one message. Raising Hangup sends
-its octets and closes the connection.
+LSUB, EXAMINE, SELECT, LINES (UID FETCH of flags), CHANGES (the same by CHANGEDSINCE), SEARCH, STATUS,
+BODIES (UID FETCH of bodies), UIDS (UID FETCH of UIDs), opened (text behind
+EXAMINE's honest lines), status (the items of one mailbox's STATUS), and line
+and body for one message. Raising Hangup sends its octets and closes the
+connection. What is honest follows from the capabilities: ENABLE, CONDSTORE,
+QRESYNC, ESEARCH, LIST-STATUS, OBJECTID.
 """
+import itertools
 import re
 import socket
 import ssl
 import threading
 
+serial = itertools.count()
 DATE = '"01-Jan-2020 00:00:00 +0100"'
 
 
@@ -20,9 +25,11 @@ class Hangup(Exception):
 
 
 class Message:
-    def __init__(self, uid, body, flags="\\Seen", date=DATE, size=None):
+    def __init__(self, uid, body, flags="\\Seen", date=DATE, size=None,
+                 modseq=1, email_id=None):
         self.uid, self.body, self.flags = uid, body, flags
         self.date, self.size = date, len(body) if size is None else size
+        self.modseq, self.email_id = modseq, email_id or f"E{next(serial)}"
 
 
 def mail(n, extra=b""):
@@ -34,15 +41,22 @@ def three():
     return [Message(n, mail(n)) for n in (1, 2, 3)]
 
 
-def numbers(text, last):
-    """The numbers of a sequence set, in order."""
+def quoted(name):
+    return '"' + re.sub(r'(["\\])', r"\\\1", name) + '"'
+
+
+def unquoted(text):
+    return re.sub(r"\\(.)", r"\1", text.removeprefix('"').removesuffix('"'))
+
+
+def ranges(text, last):
+    """(low, high) of each part of a sequence set."""
     found = []
     for part in text.split(","):
         low, _, high = part.partition(":")
         low = last if low == "*" else int(low)
         high = low if not high else last if high == "*" else int(high)
-        low, high = min(low, high), max(low, high)
-        found += [n for n in range(low, min(high, low + 70000) + 1)]
+        found.append((min(low, high), max(low, high)))
     return found
 
 
@@ -52,7 +66,7 @@ class Connection(threading.Thread):
         self.server, self.sock, self.number = server, sock, number
         self.hooks = server.hooks
         self.tag = ""
-        self.mailbox = None
+        self.name, self.mailbox = None, None
         self.buffer = b""
 
     def send(self, data):
@@ -108,9 +122,12 @@ class Connection(threading.Thread):
         verb, _, rest = line.partition(" ")
         verb = verb.upper()
         if verb == "UID":
-            _, _, rest = rest.partition(" ")
+            verb, _, rest = rest.partition(" ")
+            verb = verb.upper()
+        if verb == "FETCH" and line[:3].upper() == "UID":
             items = rest.partition(" ")[2]
-            verb = ("BODIES" if "BODY" in items else
+            verb = ("BODIES" if "BODY.PEEK[]" in items else
+                    "CHANGES" if "CHANGEDSINCE" in items else
                     "LINES" if "FLAGS" in items else "UIDS")
         self.server.commands.append(verb)
         replaced = self.hook(verb, rest)
@@ -147,37 +164,117 @@ class Connection(threading.Thread):
     def do_logout(self, _):
         self.answer("* BYE bye\r\n@ OK done\r\n")
 
-    def do_list(self, _):
+    def can(self, capability):
+        return capability in self.server.capability.split()
+
+    def do_enable(self, rest):
+        self.answer(f"* ENABLED {rest}\r\n@ OK done\r\n")
+
+    def do_id(self, _):
+        self.answer("* ID NIL\r\n@ OK done\r\n")
+
+    def do_namespace(self, _):
+        self.answer('* NAMESPACE (("" "/")) NIL NIL\r\n@ OK done\r\n')
+
+    def do_list(self, rest):
         for name in self.server.mailboxes:
-            self.send(f'* LIST () "/" "{name}"\r\n')
+            self.send(f'* LIST () "/" {quoted(name)}\r\n')
+            if "STATUS" in rest:
+                self.send(f"* STATUS {quoted(name)} ({self.status(name)})\r\n")
         self.answer("@ OK done\r\n")
 
     def do_lsub(self, _):
         self.answer("@ OK done\r\n")
 
+    def do_status(self, rest):
+        name = unquoted(rest.rpartition(" (")[0])
+        if name not in self.server.mailboxes:
+            self.answer("@ NO [NONEXISTENT] no such mailbox\r\n")
+            return
+        self.answer(f"* STATUS {quoted(name)} ({self.status(name)})\r\n"
+                    "@ OK done\r\n")
+
+    def status(self, name):
+        replaced = self.hook("status", name)
+        if replaced is not None:
+            return replaced
+        text = (f"MESSAGES {len(self.server.mailboxes[name])}"
+                f" UIDNEXT {self.server.uidnext(name)}"
+                f" UIDVALIDITY {self.server.uidvalidity}")
+        if self.can("CONDSTORE"):
+            text += f" HIGHESTMODSEQ {self.server.modseq}"
+        if self.can("OBJECTID"):
+            text += f" MAILBOXID ({self.server.mailbox_id(name)})"
+        return text
+
     def do_examine(self, rest):
-        name = re.sub(r"\\(.)", r"\1", rest.strip('"'))
-        self.mailbox = self.server.mailboxes.get(name)
+        name = unquoted(rest.replace(" (CONDSTORE)", ""))
+        self.name, self.mailbox = name, self.server.mailboxes.get(name)
         if self.mailbox is None:
             self.answer("@ NO [NONEXISTENT] no such mailbox\r\n")
             return
-        last = max((m.uid for m in self.mailbox), default=0)
-        self.answer(f"* {len(self.mailbox)} EXISTS\r\n"
-                    f"* OK [UIDVALIDITY 7] v\r\n"
-                    f"* OK [UIDNEXT {last + 1}] n\r\n@ OK done\r\n")
+        self.send(f"* {len(self.mailbox)} EXISTS\r\n"
+                  f"* OK [UIDVALIDITY {self.server.uidvalidity}] v\r\n"
+                  f"* OK [UIDNEXT {self.server.uidnext(name)}] n\r\n")
+        if self.can("CONDSTORE"):
+            self.send(f"* OK [HIGHESTMODSEQ {self.server.modseq}] m\r\n")
+        if self.can("OBJECTID"):
+            self.send(f"* OK [MAILBOXID ({self.server.mailbox_id(name)})] i\r\n")
+        self.send(self.hook("opened", name) or "")
+        self.answer("@ OK done\r\n")
+
+    do_select = do_examine
 
     def chosen(self, rest):
         """(message number, message) of a UID set."""
         last = max((m.uid for m in self.mailbox), default=0)
-        wanted = set(numbers(rest.split(" ")[0], last))
+        wanted = ranges(rest.split(" ")[0], last)
         return [(i + 1, m) for i, m in enumerate(self.mailbox)
-                if m.uid in wanted]
+                if any(low <= m.uid <= high for low, high in wanted)]
+
+    def line_of(self, number, m, items):
+        """What an honest server says of a message."""
+        found = [f"UID {m.uid}"]
+        if "FLAGS" in items:
+            found.append(f"FLAGS ({m.flags})")
+        if "INTERNALDATE" in items:
+            found.append(f"INTERNALDATE {m.date} RFC822.SIZE {m.size}")
+        if "EMAILID" in items:
+            found.append(f"EMAILID ({m.email_id})")
+        if "CHANGEDSINCE" in items:
+            found.append(f"MODSEQ ({m.modseq})")
+        text = f"* {number} FETCH (" + " ".join(found)
+        if "HEADER.FIELDS" in items:
+            field = re.search(rb"(?im)^message-id:[^\r\n]*\r?\n", m.body)
+            octets = (field[0] if field else b"") + b"\r\n"
+            text += (" BODY[HEADER.FIELDS (MESSAGE-ID)] {%d}\r\n" % len(octets)
+                     + octets.decode("latin-1"))
+        return text + ")\r\n"
 
     def do_lines(self, rest):
         for number, m in self.chosen(rest):
             line = self.hook_message("line", number, m)
-            self.send(line or f"* {number} FETCH (UID {m.uid} FLAGS ({m.flags})"
-                      f" INTERNALDATE {m.date} RFC822.SIZE {m.size})\r\n")
+            self.send(line or self.line_of(number, m, rest))
+        self.answer("@ OK done\r\n")
+
+    def do_changes(self, rest):
+        since = int(re.search(r"CHANGEDSINCE (\d+)", rest)[1])
+        gone = [str(uid) for modseq, name, uid in self.server.expunged
+                if modseq > since and name == self.name]
+        if gone and "VANISHED" in rest:
+            self.send(f"* VANISHED (EARLIER) {','.join(gone)}\r\n")
+        for number, m in self.chosen(rest):
+            if m.modseq > since:
+                self.send(self.line_of(number, m, rest))
+        self.answer("@ OK done\r\n")
+
+    def do_search(self, rest):
+        found = [str(m.uid) for _, m in self.chosen(rest.rpartition("UID ")[2])]
+        if "RETURN" in rest:
+            self.send(f'* ESEARCH (TAG "{self.tag}") UID'
+                      + (f" ALL {','.join(found)}" if found else "") + "\r\n")
+        else:
+            self.send(f"* SEARCH {' '.join(found)}".rstrip() + "\r\n")
         self.answer("@ OK done\r\n")
 
     def do_bodies(self, rest):
@@ -192,9 +289,10 @@ class Connection(threading.Thread):
         self.answer("@ OK done\r\n")
 
     def do_fetch(self, rest):
-        for n in numbers(rest.split(" ")[0], len(self.mailbox)):
-            if 1 <= n <= len(self.mailbox):
-                self.send(f"* {n} FETCH (UID {self.mailbox[n - 1].uid})\r\n")
+        wanted = ranges(rest.split(" ")[0], len(self.mailbox))
+        for n, m in enumerate(self.mailbox, 1):
+            if any(low <= n <= high for low, high in wanted):
+                self.send(f"* {n} FETCH (UID {m.uid})\r\n")
         self.answer("@ OK done\r\n")
 
     def hook_message(self, name, number, message):
@@ -218,6 +316,10 @@ class Server(threading.Thread):
         self.encrypted = False
         self.commands = []
         self.count = 0
+        self.uidvalidity, self.modseq = 7, 1
+        self.expunged = []        # (modseq, mailbox, UID)
+        self.highest = {}         # UID of each mailbox
+        self.ids = {}             # MAILBOXIDs
         self.listener = socket.socket()
         self.listener.bind(("127.0.0.1", 0))
         self.listener.listen(16)
@@ -232,6 +334,14 @@ class Server(threading.Thread):
             sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             Connection(self, sock, self.count).start()
             self.count += 1
+
+    def uidnext(self, name):
+        last = max((m.uid for m in self.mailboxes[name]), default=0)
+        self.highest[name] = max(self.highest.get(name, 0), last)
+        return self.highest[name] + 1
+
+    def mailbox_id(self, name):
+        return self.ids.setdefault(name, f"F{len(self.ids)}")
 
     def stop(self):
         self.listener.close()
