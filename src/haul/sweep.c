@@ -185,7 +185,8 @@ reading_reckon_delta(struct reading *r, bool *widen, struct err *err)
 		return true;
 	if (!find_gone(r, &left, err))
 		return false;
-	*widen = r->strange || !add_up(r, &left);
+	/* A list that was too short may add up by chance. */
+	*widen = r->strange || !r->complete || !add_up(r, &left);
 	r->gone_count = left.gone;
 
 	return true;
