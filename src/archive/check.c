@@ -3,6 +3,7 @@
 #include "base/text.h"
 #include "catalog.h"
 #include "entry.h"
+#include "inventory_row.h"
 
 #include <inttypes.h>
 #include <string.h>
@@ -28,14 +29,19 @@ archive_row_sum(const struct catalog_row *row)
 	struct buf text = { 0 };
 	/* Each text with its end, so that no two rows run into each other. */
 	buf_add(&text, row->account, strlen(row->account) + 1);
-	buf_add(&text, row->mailbox, strlen(row->mailbox) + 1);
+	/* What people see of a name may change, as its separator does. */
+	if (row->wire != NULL)
+		buf_add(&text, row->wire, row->wire_len);
+	else
+		buf_str(&text, row->mailbox);
+	buf_char(&text, '\0');
 	buf_add(&text, row->entry, strlen(row->entry) + 1);
 	buf_add(&text, row->sha256, DIGEST_SIZE);
 	buf_fmt(&text,
-	    "%" PRIu64 " %" PRIu64 " %" PRIu64 " %" PRIu64 " %d %" PRIu32
-	    " %" PRIu64,
-	    row->uidvalidity, row->uid, row->size, row->header_size,
-	    (int)row->claim, row->frame, row->offset);
+	    "%" PRIu64 " %" PRIu64 " %" PRIu64 " %" PRIu64 " %" PRIu64
+	    " %d %" PRIu32 " %" PRIu64,
+	    row->uidvalidity, row->generation, row->uid, row->size,
+	    row->header_size, (int)row->claim, row->frame, row->offset);
 	int64_t sum = hash64_of(text.data, text.len);
 	buf_free(&text);
 
@@ -133,6 +139,21 @@ check_reference(struct check_rows *c, const struct catalog_row *row)
 		    "joined with its body it has another SHA-256");
 }
 
+/* What only the sum is made of, beside the row's places. */
+static bool
+get_origin(struct check_rows *c, const json_t *object, struct catalog_row *row,
+    const char **why)
+{
+	*why = "a catalog line names an impossible mailbox";
+	if (!inventory_wire(object, "wire", row->mailbox, &c->wire) ||
+	    !inventory_number(object, "generation", &row->generation))
+		return false;
+	row->wire = c->wire.data;
+	row->wire_len = c->wire.len;
+
+	return true;
+}
+
 static void
 check_line(struct check_rows *c)
 {
@@ -143,7 +164,8 @@ check_line(struct check_rows *c)
 					   JSON_REJECT_DUPLICATES, NULL);
 	c->rows++;
 	if (!json_is_object(object) ||
-	    !catalog_parse(object, c->volume, &row, &why)) {
+	    !catalog_parse(object, c->volume, &row, &why) ||
+	    !get_origin(c, object, &row, &why)) {
 		c->report(c->arg, NULL, why);
 		json_decref(object);
 		return;
@@ -196,5 +218,6 @@ void
 check_rows_free(struct check_rows *c)
 {
 	buf_free(&c->line);
+	buf_free(&c->wire);
 	digest_free(&c->tsv);
 }

@@ -31,6 +31,7 @@ struct verifying {
 	const struct options *o;
 	struct archive_port archive;
 	struct archive_reader *reader;
+	struct archive_reader *again;  /* of messages, by the index's word */
 	struct sealed_volume *volumes; /* owned; what the index says */
 	size_t n;
 	struct index_run *runs; /* owned */
@@ -231,23 +232,44 @@ read_whole(const struct verifying *v, size_t i)
 	return v->every < 2 || i % v->every == v->day % v->every;
 }
 
-/* Where the index would read a whole message must be where its entry lies. */
+static bool
+nowhere(void *arg, const void *data, size_t n, struct err *err)
+{
+	struct verifying *v = arg;
+	(void)err;
+	(void)data;
+	v->sums.octets += n;
+
+	return true;
+}
+
+/* Is what the row's own entry holds where the index would look for it? */
+static bool
+is_its_place(const struct message_parts *parts, const struct catalog_row *row)
+{
+	return parts->split == (row->claim == CLAIM_REFERENCE) &&
+	       parts->frame == row->frame && parts->offset == row->offset;
+}
+
+/* The index knows one copy of a content in a volume: where a row is another
+ * copy, what the index would read has to be read to be sure of it. */
 static bool
 check_place(struct verifying *v, const char *volume,
     const struct catalog_row *row, struct err *err)
 {
 	struct message_parts parts;
+	struct err why;
 	bool found_parts = false;
 	if (!index_parts(
 		v->archive.index, row->sha256, &parts, &found_parts, err))
 		return false;
-	if (!found_parts || parts.size != row->size)
+	if (!found_parts || parts.size != row->size ||
+	    parts.header_size != row->header_size)
 		found(v, volume, row->entry,
 		    "the index doesn't know where its octets are");
-	else if (row->claim == CLAIM_WHOLE &&
-		 strcmp(parts.volume, volume) == 0 &&
-		 (parts.split || parts.frame != row->frame ||
-		     parts.offset != row->offset))
+	else if (strcmp(parts.volume, volume) == 0 &&
+		 !is_its_place(&parts, row) &&
+		 !archive_reader_message(v->again, &parts, nowhere, v, &why))
 		found(v, volume, row->entry,
 		    "the index looks for its octets in another place");
 
@@ -347,17 +369,6 @@ check_sealed(struct verifying *v, size_t i, struct err *err)
 
 	return compare_frames(v, volume, err) &&
 	       compare_rows(v, volume, &sums, err);
-}
-
-static bool
-nowhere(void *arg, const void *data, size_t n, struct err *err)
-{
-	struct verifying *v = arg;
-	(void)data;
-	(void)err;
-	v->sums.octets += n;
-
-	return true;
 }
 
 /* A volume that a run left open has no catalog yet: its messages are read one
@@ -508,12 +519,13 @@ command_verify(const struct options *o)
 	bool ok = read_portion(&v, &err) &&
 		  archive_port_read(&v.archive, o, o->args[0], &err) &&
 		  archive_reader_open(&v.reader, v.archive.dir, &err) &&
+		  archive_reader_open(&v.again, v.archive.dir, &err) &&
 		  check_index(&v, &err) && check_folder(&v, &err) &&
 		  check_manifests(&v, &err) && check_volumes(&v, &err);
 	progress_stop(&screen);
 	int code = ok ? finish(&v) : screen_error(&err);
-	if (v.reader != NULL)
-		archive_reader_close(&v.reader);
+	archive_reader_close(&v.reader);
+	archive_reader_close(&v.again);
 	archive_port_close(&v.archive);
 	free(v.volumes);
 	free(v.runs);
