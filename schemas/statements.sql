@@ -626,12 +626,37 @@ WHERE p.content = ?1 ORDER BY p.idate DESC, p.mailbox, p.okey, p.from_run;
 SELECT c.sha256, c.size, h.from_, h.to_, h.cc, h.subject, h.date, h.message_id
 FROM content c LEFT JOIN header h ON h.content = c.id WHERE c.id = ?1;
 
+-- ---- compared with what a manifest told --------------------------------
+-- The version that stood last in a run. Account keys are of one kind each but
+-- for chance: a manifest's line about a message doesn't tell it.
+-- name: version_of
+SELECT p.flags, k.list, p.idate, p.zone, p.size, c.sha256, c.size,
+  c.header_size, h.from_, h.to_, h.cc, h.subject, h.date, h.message_id, c.b64,
+  c.identity64, p.to_run
+FROM account a
+  JOIN mailbox m ON m.account = a.id AND m.name = ?2 AND m.uidvalidity = ?3
+    AND m.restart = ?4
+  JOIN placement p ON p.mailbox = m.id AND p.okey = ?5 AND p.from_run <= ?6
+    AND coalesce(p.to_run, 9223372036854775807) >= ?6
+  LEFT JOIN content c ON c.id = p.content
+  LEFT JOIN header h ON h.content = p.content
+  LEFT JOIN keywords k ON k.id = p.kw
+WHERE a.key = ?1
+  AND a.kind IN ('imap', 'pop3', 'maildir', 'mbox', 'eml', 'pst')
+ORDER BY p.from_run DESC LIMIT 1;
+-- Messages that went in a run and did not come back in it.
+-- name: ended_in
+SELECT count(*) FROM placement p INDEXED BY placement_to
+WHERE p.to_run = ?1 AND NOT EXISTS (SELECT 1 FROM placement q
+  WHERE q.mailbox = p.mailbox AND q.okey = p.okey
+    AND q.from_run <= ?1 AND coalesce(q.to_run, 9223372036854775807) > ?1);
+
 -- ---- a new index out of an archive -------------------------------------
 -- Tables and indexes of this section last as long as the filling does.
 -- name: rebuild_sync
 PRAGMA synchronous = OFF;
 -- name: rebuild_cache
-PRAGMA cache_size = -49152;
+PRAGMA cache_size = -32768;
 -- Answers with the mode it is in.
 -- name: rebuild_retire
 PRAGMA journal_mode = DELETE;
@@ -702,6 +727,10 @@ SELECT ?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11
 WHERE NOT EXISTS (SELECT 1 FROM former
   WHERE volume = ?5 AND frame = ?8 AND off = ?9 AND claim = ?7 AND job = ?1
     AND mailbox = ?2 AND okey = ?3);
+-- name: rebuild_count
+SELECT (SELECT count(*) FROM delivery WHERE volume = v.id) +
+  (SELECT count(*) FROM former WHERE volume = v.id)
+FROM volume v WHERE v.name = ?1;
 -- What lies in a volume, in its order.
 -- name: rebuild_stored
 SELECT s.content, s.frame, s.off, iif(s.body_of IS NULL, c.size, c.header_size)

@@ -115,8 +115,11 @@ bool inventory_sealed(const char *dir, const char *name,
 bool inventory_check(const char *dir, struct inventory_volume *v,
     const uint8_t *expected, const struct inventory_tell *, struct err *);
 void inventory_volume_free(struct inventory_volume *);
-/* Rows of its catalog to kept, in their order. *found false: it has none that
- * can be read to its end. */
+/* How many rows its catalog has. *found false: it has none that can be read to
+ * its end. */
+bool inventory_catalog_count(const char *dir, const struct inventory_volume *,
+    uint64_t *rows, bool *found, struct err *);
+/* Those rows to kept, in their order. */
 bool inventory_catalog(const char *dir, const struct inventory_volume *,
     const struct inventory_tell *, bool *found, struct err *);
 

@@ -92,6 +92,9 @@ bool rebuild_ended(struct rebuild *, const char *run,
 bool rebuild_outcome(struct rebuild *, const char *run,
     const struct rebuild_row *, enum outcome, const char *class,
     const char *why, struct err *);
+/* How many messages have their entries in a volume, as far as was told. */
+bool rebuild_count(
+    struct rebuild *, const char *volume, uint64_t *n, struct err *);
 /* A volume's own word. run: whose message it is if no manifest knew it.
  * *is_new: none did. */
 bool rebuild_kept(struct rebuild *, const char *run, const struct rebuild_row *,

@@ -4,22 +4,14 @@
 #include "archive/archive.h"
 #include "base/digest.h"
 #include "base/mem.h"
+#include "lines.h"
 #include "volumes.h"
 
-#include <errno.h>
 #include <fcntl.h>
 #include <jansson.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
-#include <zstd.h>
-
-enum {
-	/* A line holds one placement, a few KiB; whoever has longer ones
-	 * wants our memory. */
-	LINE_LIMIT = 1 << 20,
-	WINDOW_LOG_MAX = 27
-};
 
 struct link {
 	const char *name; /* borrowed from the list */
@@ -184,11 +176,26 @@ take_object(struct reading *r, const json_t *line)
 	return false;
 }
 
+/* Where only the chain is asked for, a line about a message counts as one, and
+ * is looked at by whoever reads it: they are nearly all there is. */
 static bool
-take_line(struct reading *r, const char *data, size_t len)
+is_passed_over(const struct reading *r, const char *data, size_t len)
 {
-	json_t *line = json_loadb(data, len, JSON_REJECT_DUPLICATES, NULL);
+	static const char begun[] = "{\"type\":\"begun\",";
+
+	return r->chain->link != NULL && r->lines > 1 && !r->ended &&
+	       len > sizeof(begun) &&
+	       memcmp(data, begun, sizeof(begun) - 1) == 0;
+}
+
+static bool
+take_line(void *arg, const char *data, size_t len)
+{
+	struct reading *r = arg;
 	r->lines++;
+	if (is_passed_over(r, data, len))
+		return true;
+	json_t *line = json_loadb(data, len, JSON_REJECT_DUPLICATES, NULL);
 	if (!json_is_object(line)) {
 		json_decref(line);
 		r->why = "a line is no JSON object";
@@ -200,75 +207,21 @@ take_line(struct reading *r, const char *data, size_t len)
 	return ok;
 }
 
-/* All whole lines of *text, which are then removed from it. */
-static bool
-take_lines(struct reading *r, struct buf *text)
-{
-	size_t at = 0;
-	const char *newline;
-	while (at < text->len && (newline = memchr(text->data + at, '\n',
-				      text->len - at)) != NULL) {
-		size_t len = (size_t)(newline - text->data) - at;
-		if (!take_line(r, text->data + at, len))
-			return false;
-		at += len + 1;
-	}
-	buf_consume(text, at);
-	if (text->len <= LINE_LIMIT)
-		return true;
-	r->why = "a line is too long";
-
-	return false;
-}
-
 /* ---- files ---- */
-
-static bool
-inflate(struct reading *r, ZSTD_DCtx *context, ZSTD_inBuffer *in,
-    struct buf *text, size_t *left)
-{
-	size_t room = ZSTD_DStreamOutSize(), made;
-	do {
-		ZSTD_outBuffer out = { .dst = buf_room(text, room),
-			.size = room };
-		*left = ZSTD_decompressStream(context, &out, in);
-		if (ZSTD_isError(*left)) {
-			r->why = "its compressed octets are damaged";
-			return false;
-		}
-		made = out.pos;
-		text->len += made;
-		if (!take_lines(r, text))
-			return false;
-	} while (in->pos < in->size || made == room);
-
-	return true;
-}
 
 static bool
 read_stream(struct reading *r, int fd, struct digest *digest)
 {
-	ZSTD_DCtx *context = ZSTD_createDCtx();
-	size_t size = ZSTD_DStreamInSize(), left = 1;
-	char *piece = mem_array(size, 1);
-	struct buf text = { 0 };
-	ssize_t n;
-	bool ok = context != NULL;
-	ZSTD_DCtx_setParameter(context, ZSTD_d_windowLogMax, WINDOW_LOG_MAX);
-	while ((n = read(fd, piece, size)) > 0 || (n < 0 && errno == EINTR)) {
-		if (n < 0)
-			continue;
-		digest_add(digest, piece, (size_t)n);
-		ZSTD_inBuffer in = { .src = piece, .size = (size_t)n };
-		ok = ok && inflate(r, context, &in, &text, &left);
-	}
-	if (ok && (n < 0 || left != 0 || text.len > 0 || !r->ended)) {
+	struct lines lines = { .each = take_line, .arg = r };
+	const char *why = NULL;
+	bool ok = lines_unpack(fd, &lines, digest, &why);
+	if (!ok && why != NULL)
+		r->why = why;
+	if (ok && !r->ended) {
 		r->why = "its end is missing";
 		ok = false;
 	}
-	buf_free(&text);
-	free(piece);
-	ZSTD_freeDCtx(context);
+	lines_free(&lines);
 
 	return ok;
 }

@@ -255,7 +255,7 @@ static bool
 take_line(void *arg, const char *data, size_t len)
 {
 	struct manifest_reading *m = arg;
-	json_t *line = json_loadb(data, len, JSON_REJECT_DUPLICATES, NULL);
+	json_t *line = json_loadb(data, len, 0, NULL);
 	const char *type = inventory_text(line, "type");
 	for (size_t i = 0; type != NULL && i < sizeof(types) / sizeof(types[0]);
 	     i++)

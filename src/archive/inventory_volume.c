@@ -143,7 +143,8 @@ struct catalog_reading {
 	int fd;
 	char *path;
 	const struct inventory_volume *volume;
-	const struct inventory_tell *tell;
+	const struct inventory_tell *tell; /* NULL: rows are counted */
+	uint64_t rows;
 	struct inflate inflate;
 	size_t next; /* frame to be fed to libarchive */
 	bool fed;    /* the inflated frame was */
@@ -185,7 +186,10 @@ take_line(void *arg, const char *data, size_t len)
 	struct catalog_reading *c = arg;
 	struct inventory_row row;
 	const char *why = "a catalog line is no JSON object";
-	json_t *line = json_loadb(data, len, JSON_REJECT_DUPLICATES, NULL);
+	c->rows++;
+	if (c->tell == NULL)
+		return true;
+	json_t *line = json_loadb(data, len, 0, NULL);
 	if (!json_is_object(line) ||
 	    !inventory_row_parse(
 		line, c->volume->name, &c->texts, &row, &why) ||
@@ -260,25 +264,44 @@ find_catalog(struct catalog_reading *c)
 	return false;
 }
 
+static bool
+read_catalog(struct catalog_reading *c, const char *dir, bool *found)
+{
+	c->path = volume_path(dir, c->volume->name, ARCHIVE_SEALED);
+	c->fd = open(c->path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
+	bool opened = c->fd >= 0;
+	if (!opened)
+		err_errno(c->err, ERR_RUN, "%s", c->path);
+	*found = opened && find_catalog(c) && read_from_here(c);
+	inflate_free(&c->inflate);
+	row_texts_free(&c->texts);
+	free(c->path);
+	if (opened)
+		close(c->fd);
+
+	return opened && !c->failed;
+}
+
+bool
+inventory_catalog_count(const char *dir, const struct inventory_volume *v,
+    uint64_t *rows, bool *found, struct err *err)
+{
+	struct catalog_reading c = { .volume = v, .err = err };
+	bool ok = read_catalog(&c, dir, found);
+	*rows = c.rows;
+
+	return ok;
+}
+
 bool
 inventory_catalog(const char *dir, const struct inventory_volume *v,
     const struct inventory_tell *tell, bool *found, struct err *err)
 {
 	struct catalog_reading c = { .volume = v, .tell = tell, .err = err };
-	c.path = volume_path(dir, v->name, ARCHIVE_SEALED);
-	c.fd = open(c.path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
-	bool opened = c.fd >= 0;
-	if (!opened)
-		err_errno(err, ERR_RUN, "%s", c.path);
-	*found = opened && find_catalog(&c) && read_from_here(&c);
-	if (opened && !*found && !c.failed)
+	bool ok = read_catalog(&c, dir, found);
+	if (ok && !*found)
 		inventory_find(
 		    tell, v->name, NULL, "its catalog can't be read");
-	inflate_free(&c.inflate);
-	row_texts_free(&c.texts);
-	free(c.path);
-	if (opened)
-		close(c.fd);
 
-	return opened && !c.failed;
+	return ok;
 }

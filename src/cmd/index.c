@@ -468,12 +468,33 @@ frames_of_part(void *arg, const char *volume, struct frame_info **frames,
 	    err, ERR_MESSAGE, ERR_DAMAGED, "volume %s is missing", volume);
 }
 
+/* Manifests have told all that a volume's catalog says: a volume that is as it
+ * was sealed, and has as many messages. */
+static bool
+is_told(struct rebuilding *b, const struct inventory_volume *v, bool *yes,
+    struct err *err)
+{
+	uint64_t rows, known;
+	*yes = false;
+	if (v->damaged != NULL)
+		return true;
+	if (!inventory_catalog_count(b->archive.dir, v, &rows, yes, err) ||
+	    !rebuild_count(b->rebuild, v->name, &known, err))
+		return false;
+	*yes = *yes && rows == known;
+
+	return true;
+}
+
 static bool
 read_sealed(struct rebuilding *b, struct inventory_volume *v, struct err *err)
 {
-	bool has_catalog;
-	if (is_stopped(err) || !check_volume(b, v, err))
+	bool has_catalog, told;
+	if (is_stopped(err) || !check_volume(b, v, err) ||
+	    !is_told(b, v, &told, err))
 		return false;
+	if (told)
+		return true;
 	b->run = known_runs_of_volume(&b->runs, v->name)->name;
 	if (!inventory_catalog(b->archive.dir, v, &b->tell, &has_catalog, err))
 		return false;

@@ -440,3 +440,22 @@ rebuild_expected(struct rebuild *r, const char *name, uint8_t sha256[32],
 
 	return true;
 }
+
+bool
+rebuild_count(
+    struct rebuild *r, const char *volume, uint64_t *n, struct err *err)
+{
+	struct sql q;
+	bool row;
+	*n = 0;
+	if (!sql_open(r->ix, SQL_REBUILD_COUNT, &q, err))
+		return false;
+	sql_text(&q, volume);
+	if (!sql_step(&q, &row, err))
+		return false;
+	if (row)
+		*n = (uint64_t)sql_get_int(&q);
+	sql_close(&q);
+
+	return true;
+}

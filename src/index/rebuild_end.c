@@ -350,7 +350,7 @@ static bool
 keep_old(const char *path, const char *kept, bool damaged, struct err *err)
 {
 	crash_point("index: before the old index is kept");
-	bool ok = link(path, kept) == 0 || errno == EEXIST;
+	bool ok = link(path, kept) == 0;
 	/* Some file systems have no links: then there is none for an instant,
 	 * and a second call makes it again. */
 	if (!ok && (errno == EPERM || errno == EOPNOTSUPP || errno == EMLINK))
@@ -364,15 +364,19 @@ keep_old(const char *path, const char *kept, bool damaged, struct err *err)
 		   move_aside(path, kept, "-shm", err));
 }
 
+/* The first second from now on that no file has. */
 static void
 name_kept(const char *path, int64_t now, char *kept, size_t size)
 {
 	char when[32];
-	time_t t = (time_t)now;
+	struct stat st;
 	struct tm tm;
-	gmtime_r(&t, &tm);
-	strftime(when, sizeof(when), "%Y-%m-%dT%H%M%SZ", &tm);
-	snprintf(kept, size, "%s.before-%s", path, when);
+	do {
+		time_t t = (time_t)now++;
+		gmtime_r(&t, &tm);
+		strftime(when, sizeof(when), "%Y-%m-%dT%H%M%SZ", &tm);
+		snprintf(kept, size, "%s.before-%s", path, when);
+	} while (lstat(kept, &st) == 0);
 }
 
 static bool
