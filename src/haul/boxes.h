@@ -20,7 +20,10 @@ struct box {
 	 * of it then. */
 	bool seen;
 	struct source_opened then;
-	bool again; /* it moved since */
+	/* A lost connection cut a full pass by which something seemed gone:
+	 * listed anew, it can be said. */
+	bool doubtful;
+	bool again; /* it moved since, or is doubtful */
 };
 struct boxes {
 	struct box *array; /* owned */

@@ -225,7 +225,7 @@ static bool
 one(struct fetch *f, struct box *box, bool first, bool *opened, struct err *err)
 {
 	meter_set_mailbox(f->meter, box->m.display);
-	box->seen = box->again = false;
+	box->seen = box->again = box->doubtful = false;
 	bool ok = read_box(f, box, first, opened, err);
 	wants_clear(&f->wants);
 	atomic_fetch_add(&f->meter->mailboxes_done, 1);

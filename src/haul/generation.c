@@ -224,6 +224,7 @@ set_pass(struct reading *r, bool delta)
 	r->next_okey = delta ? r->delta.state.uidnext : 1;
 	r->new_from = UINT64_MAX;
 	r->modseq = r->opened.modseq;
+	r->last = r->opened;
 	ahead_start(&r->ahead, r->has_rows ? r->f->index : NULL, r->f->o->job,
 	    r->mailbox);
 	ahead_seek(&r->ahead, r->next_okey);

@@ -172,6 +172,7 @@ widen(struct reading *r, struct err *err)
 		return false;
 	r->opened.messages = opened.messages;
 	r->opened.uidnext = opened.uidnext;
+	r->last = opened;
 
 	return true;
 }
@@ -259,6 +260,31 @@ where_it_was(struct reading *r)
 	return state;
 }
 
+/* What two EXAMINEs say of the time between them: how many were expunged, if
+ * each new UID is a message. */
+static void
+compare_counts(struct reading *r, const struct source_opened *now)
+{
+	const struct source_opened *last = &r->last;
+	uint64_t had = last->messages;
+	if (last->uidnext != 0 && now->uidnext > last->uidnext)
+		had += now->uidnext - last->uidnext;
+	if (had > now->messages)
+		r->expunged += had - now->messages;
+	r->last = *now;
+}
+
+static void
+go_on(struct reading *r, const struct source_opened *now, bool anew)
+{
+	if (!anew) {
+		compare_counts(r, now);
+		return;
+	}
+	r->opened = r->last = *now;
+	r->modseq = now->modseq;
+}
+
 /* After a failed call: everything again that is needed to go on. */
 static bool
 resume(struct reading *r, struct err *err)
@@ -278,8 +304,12 @@ resume(struct reading *r, struct err *err)
 	struct source_opened opened;
 	struct source_state state = where_it_was(r);
 
-	return reading_select(r, &state, &opened, err) &&
-	       reading_is_same(r, &opened, err);
+	if (!reading_select(r, &state, &opened, err) ||
+	    !reading_is_same(r, &opened, err))
+		return false;
+	go_on(r, &opened, !state.only_new);
+
+	return true;
 }
 
 /* ---- its end ---- */
@@ -324,6 +354,7 @@ finish(struct reading *r)
 	bool gone = r->gone_count + r->missed_count > 0;
 	bool may_end = whole && (!full || (r->swept && !r->cut));
 	remember(r);
+	r->box->doubtful = full && whole && gone && r->cut;
 	if (may_end && !reading_push_gone(r))
 		return true;
 	if (reading_push_counts(r))

@@ -2,7 +2,8 @@
  * Mail that moved while we ran: a message taken from a mailbox that was still
  * to be read into one that was read already stood nowhere we looked. At the
  * end of the account the mailboxes' statuses are asked for again, and those
- * that gained or lost a message are read once more.
+ * that gained or lost a message are read once more. So are those whose full
+ * pass a lost connection cut, if something seemed gone by it.
  */
 #include "base/log.h"
 #include "fetch.h"
@@ -49,12 +50,25 @@ ask(struct fetch *f, struct statuses *s, struct err *err)
 			 : ops->list(f->source->data, compare, s, err);
 }
 
+static size_t
+count_doubtful(struct boxes *boxes)
+{
+	size_t n = 0;
+	for (size_t i = 0; i < boxes->n; i++) {
+		struct box *box = &boxes->array[i];
+		box->again = box->seen && box->doubtful;
+		n += box->again;
+	}
+
+	return n;
+}
+
 bool
 fetch_moved(struct fetch *f, struct boxes *boxes, size_t *n, struct err *err)
 {
 	struct statuses s = { .f = f };
 	bool again = false, ok = true;
-	*n = 0;
+	*n = s.moved = count_doubtful(boxes);
 	if (f->source->ops->statuses == NULL)
 		return true;
 	boxlist_by_name(&s.by, boxes);
@@ -69,7 +83,7 @@ fetch_moved(struct fetch *f, struct boxes *boxes, size_t *n, struct err *err)
 	boxlist_by_name_free(&s.by);
 	*n = s.moved;
 	if (s.moved > 0)
-		log_add(LOG_INFO, "%zu mailboxes moved meanwhile", s.moved);
+		log_add(LOG_INFO, "%zu mailboxes are read again", s.moved);
 
 	return ok;
 }

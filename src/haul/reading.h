@@ -53,7 +53,8 @@ struct reading {
 	struct index_delta delta;
 	uint64_t excluded_before;    /* of the live ones a delta begins with */
 	struct source_opened opened; /* at first */
-	uint64_t modseq;             /* of that EXAMINE */
+	struct source_opened last;   /* by the connection at hand */
+	uint64_t modseq;             /* of the first EXAMINE */
 	uint64_t next_okey;          /* all below were announced in this pass */
 	bool started;                /* DELTA: what is new has begun */
 	/* FULL after a DELTA: this one took all from new_from to below new_to;
