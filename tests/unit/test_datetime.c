@@ -222,6 +222,46 @@ START_TEST(a_day_begins_at_local_midnight)
 }
 END_TEST
 
+static const struct {
+	const char *text, *want; /* NULL: refused */
+} moments[] = {
+	{ "2026-11-21", "2026-11-21T23:59:59+01:00" },
+	/* Clocks are set forward on this day, back on that. */
+	{ "2026-03-29", "2026-03-29T22:59:59+01:00" },
+	{ "2026-10-25", "2026-10-25T23:59:59+01:00" },
+	{ "2026-11-21T10:15", "2026-11-21T10:15:00+01:00" },
+	{ "2026-11-21T10:15:30", "2026-11-21T10:15:30+01:00" },
+	{ "2026-11-21T10:15Z", "2026-11-21T11:15:00+01:00" },
+	{ "2026-11-21T10:15:30Z", "2026-11-21T11:15:30+01:00" },
+	{ "2026-11-21T10:15+03:00", "2026-11-21T08:15:00+01:00" },
+	{ "2026-11-21T10:15:30-00:30", "2026-11-21T11:45:30+01:00" },
+	{ "2026-11-31", NULL },
+	{ "2026-11-21T", NULL },
+	{ "2026-11-21T10", NULL },
+	{ "2026-11-21T25:00", NULL },
+	{ "2026-11-21T10:15:", NULL },
+	{ "2026-11-21T10:15+3", NULL },
+	{ "2026-11-21T101500Z-a1b2", NULL },
+	{ "yesterday", NULL },
+	{ "", NULL },
+};
+
+START_TEST(a_moment_is_a_day_s_end_or_a_time)
+{
+	int64_t unix_s;
+	char text[36];
+
+	setenv("TZ", "CET-1CEST,M3.5.0,M10.5.0/3", 1);
+	tzset();
+	bool read = datetime_parse_moment(moments[_i].text, &unix_s);
+	ck_assert_msg(
+	    read == (moments[_i].want != NULL), "\"%s\"", moments[_i].text);
+	if (read)
+		ck_assert_str_eq(
+		    datetime_rfc3339(text, unix_s, 60), moments[_i].want);
+}
+END_TEST
+
 Suite *
 suite_datetime(void)
 {
@@ -241,6 +281,8 @@ suite_datetime(void)
 	tcase_add_loop_test(tcase, options_name_a_day_or_a_span, 0,
 	    sizeof(options) / sizeof(options[0]));
 	tcase_add_test(tcase, a_day_begins_at_local_midnight);
+	tcase_add_loop_test(tcase, a_moment_is_a_day_s_end_or_a_time, 0,
+	    sizeof(moments) / sizeof(moments[0]));
 	suite_add_tcase(suite, tcase);
 
 	return suite;

@@ -193,6 +193,101 @@ START_TEST(a_message_that_comes_back_begins_anew_with_its_entry)
 }
 END_TEST
 
+START_TEST(what_is_said_again_is_one_version)
+{
+	struct world w;
+	struct kept where = one_message(&w);
+	struct placement p = as_sent(&where, 7);
+	p.flags = 8;
+	begin(&w);
+	OK(&w, index_settle_known(
+		   w.ix, w.run, w.job, w.box, &p, where.sha256, &w.err));
+	commit(&w);
+	ck_assert_str_eq(
+	    judge(w.path, "SELECT count(*), max(from_run) FROM placement"),
+	    "1|1");
+	world_close(&w);
+}
+END_TEST
+
+/* "7 begun, 8 ended, ": what a run changed. */
+static const char *
+changes(struct world *w)
+{
+	static const char *const words[] = { [CHANGE_NONE] = "none",
+		[CHANGE_BEGUN] = "begun",
+		[CHANGE_ENDED] = "ended",
+		[CHANGE_OUTCOME] = "outcome" };
+	static char text[1024];
+	struct index_query query = { .outcome = OUTCOME_COUNT,
+		.changes = w->run };
+	struct index_rows *rows;
+	struct index_row row;
+	bool end;
+	size_t len = 0;
+	text[0] = '\0';
+	OK(w, index_rows_open(w->ix, &rows, &query, &w->err));
+	for (;;) {
+		OK(w, index_rows_next(rows, &row, &end, &w->err));
+		if (end)
+			break;
+		len += (size_t)snprintf(text + len, sizeof(text) - len,
+		    "%llu %s, ", (unsigned long long)row.row.uid,
+		    words[row.change]);
+	}
+	index_rows_close(&rows);
+
+	return text;
+}
+
+START_TEST(a_run_s_changes_are_told_once)
+{
+	struct world w;
+	one_message(&w);
+	ck_assert_str_eq(changes(&w), "");
+	begin(&w);
+	settle(&w, &(struct sent){
+		       .uid = 9, .header = "Subject: 9\r\n", .offset = 9 });
+	lose(&w, 10, OUTCOME_UNREADABLE, "no");
+	commit(&w);
+	ck_assert_str_eq(changes(&w), "9 begun, 10 outcome, ");
+	begin(&w);
+	change(&w, 7, 1, "");
+	commit(&w);
+	ck_assert_str_eq(changes(&w), "9 begun, 10 outcome, 7 begun, ");
+	begin(&w); /* two versions of each end here */
+	end_range(&w, 7, 9);
+	commit(&w);
+	ck_assert_str_eq(
+	    changes(&w), "9 begun, 10 outcome, 7 ended, 9 ended, ");
+	next_run(&w, "run-3");
+	begin(&w); /* what was left out and is taken in */
+	settle(&w, &(struct sent){
+		       .uid = 10, .header = "Subject: 10\r\n", .offset = 10 });
+	commit(&w);
+	ck_assert_str_eq(changes(&w), "10 begun, ");
+	world_close(&w);
+}
+END_TEST
+
+START_TEST(a_message_that_comes_back_unreadable_is_kept_still)
+{
+	struct world w;
+	one_message(&w);
+	begin(&w);
+	end_range(&w, 7, 7);
+	commit(&w);
+	next_run(&w, "run-3");
+	begin(&w);
+	lose(&w, 7, OUTCOME_UNREADABLE, "no");
+	commit(&w);
+	ck_assert_str_eq(as_of(&w, 2), "");
+	ck_assert_str_eq(now(&w), "7:0:");
+	ck_assert_str_eq(changes(&w), "7 begun, ");
+	world_close(&w);
+}
+END_TEST
+
 START_TEST(an_entry_that_was_given_up_stays_in_its_volume)
 {
 	struct world w;
@@ -660,6 +755,9 @@ suite_index_history(void)
 	tcase_add_test(t, flags_are_told_as_they_were_in_each_run);
 	tcase_add_test(t, what_ended_is_gone_from_now_and_not_from_the_archive);
 	tcase_add_test(t, a_message_that_comes_back_begins_anew_with_its_entry);
+	tcase_add_test(t, what_is_said_again_is_one_version);
+	tcase_add_test(t, a_run_s_changes_are_told_once);
+	tcase_add_test(t, a_message_that_comes_back_unreadable_is_kept_still);
 	tcase_add_test(t, an_entry_that_was_given_up_stays_in_its_volume);
 	tcase_add_test(t, what_is_known_already_has_no_entry);
 	tcase_add_test(
