@@ -12,6 +12,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/crash.h"
 #include "base/log.h"
 #include "base/mem.h"
 #include "fetch.h"
@@ -105,6 +106,7 @@ rename_box(struct names *s, struct lost *lost, struct box *box, bool *moved,
     struct err *err)
 {
 	struct fetch *f = s->f;
+	crash_point("haul: before renaming");
 	if (!index_begin(f->index, err))
 		return false;
 	if (!move_rows(f, lost, box, moved, err)) {
@@ -113,6 +115,7 @@ rename_box(struct names *s, struct lost *lost, struct box *box, bool *moved,
 	}
 	if (!index_commit(f->index, err))
 		return false;
+	crash_point("haul: renamed");
 	if (!*moved)
 		return true;
 	log_add(LOG_INFO, "%s is %s now", lost->display, box->m.display);
