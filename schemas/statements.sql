@@ -717,7 +717,8 @@ INSERT INTO rebuild_body (content, volume, frame, off, body_volume, body_frame,
   body_off) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)
 ON CONFLICT (volume, frame, off) DO NOTHING;
 -- name: rebuild_delivery
-SELECT d.outcome, d.run, d.volume, d.entry, r.manifest_sha256 IS NOT NULL
+SELECT d.outcome, d.run, d.volume, d.frame, d.off, d.claim,
+  r.manifest_sha256 IS NOT NULL
 FROM delivery d JOIN run r ON r.id = d.run
 WHERE d.job = ?1 AND d.mailbox = ?2 AND d.okey = ?3;
 -- name: rebuild_former

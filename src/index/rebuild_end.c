@@ -306,11 +306,14 @@ retire(const char *path, bool *damaged, struct err *err)
 	struct index *old = NULL;
 	struct sql q;
 	bool row = false;
-	*damaged = false;
-	if (!index_open(&old, path, INDEX_WRITE, err)) {
-		*damaged = err->code == ERR_DAMAGED || err->code == ERR_USAGE;
+	/* Reading changes nothing about one that is damaged. */
+	bool opened = index_open(&old, path, INDEX_READ, err);
+	index_close(&old);
+	opened = opened && index_open(&old, path, INDEX_WRITE, err);
+	*damaged =
+	    !opened && (err->code == ERR_DAMAGED || err->code == ERR_USAGE);
+	if (!opened)
 		return *damaged;
-	}
 	sqlite3_busy_timeout(old->db, 0);
 	/* Without a write-ahead log: SQLite refuses while others have one. */
 	bool ok = sql_open(old, SQL_REBUILD_RETIRE, &q, err) &&

@@ -229,12 +229,13 @@ find_delivery(struct rebuild *r, const struct telling *t, struct delivered *d,
 		d->outcome = (enum outcome)sql_get_int(&q);
 		d->run = sql_get_int(&q);
 		d->volume = sql_get_int(&q);
-		const char *entry = sql_get_text(&q);
+		int64_t frame = sql_get_int(&q), offset = sql_get_int(&q);
+		int64_t claim = sql_get_int(&q);
 		d->told = sql_get_int(&q) != 0;
 		d->placed = d->volume != 0;
 		d->same = d->placed && d->volume == t->volume &&
-			  entry != NULL &&
-			  strcmp(entry, t->told->row->entry) == 0;
+			  frame == t->frame && offset == (int64_t)t->offset &&
+			  claim == (int64_t)t->claim;
 	}
 	sql_close(&q);
 
@@ -289,7 +290,9 @@ give_up_entry(struct rebuild *r, const struct telling *t, struct err *err)
 	sql_int(&q, (int64_t)t->mailbox);
 	sql_int(&q, (int64_t)t->told->row->uid);
 	int_or_null(&q, t->volume);
-	sql_text(&q, t->volume == 0 ? NULL : t->told->row->entry);
+	sql_int(&q, t->frame);
+	sql_int(&q, (int64_t)t->offset);
+	sql_int(&q, t->volume == 0 ? CLAIM_KNOWN : t->claim);
 
 	return sql_run(&q, err);
 }
