@@ -1,5 +1,6 @@
 #include "check_accounts.h"
 
+#include <assert.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -56,6 +57,7 @@ print_json(const char *name, const struct seen *seen, const struct err *err)
 	json_object_set_new(row, "account", rows_utf8(name));
 	json_object_set_new(row, "ok", json_boolean(err == NULL));
 	if (err == NULL) {
+		assert(seen != NULL);
 		json_object_set_new(
 		    row, "mailboxes", rows_number(seen->mailboxes));
 		if (seen->messages_known)
@@ -74,7 +76,8 @@ print_line(const char *name, const struct seen *seen, const struct err *err)
 	char shown[200], count[32];
 	text_escape_to(shown, sizeof(shown), name, strlen(name));
 	printf("%-*s  ", NAME_WIDTH, shown);
-	if (err != NULL) {
+	if (seen == NULL || err != NULL) {
+		assert(err != NULL);
 		printf("FAILED: %s%s%s\n", err->text,
 		    err->words[0] == '\0' ? "" : "; server: ", err->words);
 		return;
