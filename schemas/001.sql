@@ -88,10 +88,23 @@ CREATE TABLE header (                    -- decoded for people and for find
 CREATE TABLE volume (
   id INTEGER PRIMARY KEY, archive INT NOT NULL REFERENCES account,
   name TEXT NOT NULL UNIQUE, run INT NOT NULL REFERENCES run,
-  state INT NOT NULL CHECK (state BETWEEN 0 AND 3), -- open sealed abandoned lost
+  state INT NOT NULL CHECK (state BETWEEN 0 AND 5),
+                                         -- open sealed abandoned lost replaced draft
   committed INT NOT NULL DEFAULT 0,      -- octets of .part that are durable
   frames INT NOT NULL DEFAULT 0, plain INT NOT NULL DEFAULT 0,
-  sha256 BLOB, sealed_run INT REFERENCES run) STRICT;
+  sha256 BLOB, sealed_run INT REFERENCES run,
+  replaced_by INT REFERENCES volume) STRICT; -- repack: all of it lies there now
+CREATE INDEX volume_by ON volume(replaced_by) WHERE replaced_by IS NOT NULL;
+
+CREATE TABLE moved (                     -- where octets lie that repack moved; kept
+  volume INT NOT NULL REFERENCES volume, -- of copies that references elsewhere name
+  frame INT NOT NULL, off INT NOT NULL,
+  content INT REFERENCES content,        -- and whole: until the copying is done
+  whole INT NOT NULL,
+  to_volume INT NOT NULL REFERENCES volume, to_frame INT NOT NULL,
+  to_off INT NOT NULL,
+  PRIMARY KEY (volume, frame, off)) STRICT, WITHOUT ROWID;
+CREATE INDEX moved_to ON moved(to_volume, content);
 
 CREATE TABLE frame (                     -- sizes < 2^30
   volume INT NOT NULL REFERENCES volume, no INT NOT NULL,

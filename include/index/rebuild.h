@@ -72,6 +72,17 @@ bool rebuild_volume(
 /* run sealed it, with this hash. One that isn't there is LOST from now on. */
 bool rebuild_sealed(struct rebuild *, const char *run, const char *name,
     const uint8_t sha256[32], uint64_t octets, struct err *);
+/* A repack put all of it into another volume, which was told. One that is
+ * there all the same stays. */
+bool rebuild_replaced(
+    struct rebuild *, const char *name, const char *by, struct err *);
+/* Where a repack put octets that references elsewhere name. */
+bool rebuild_moved(struct rebuild *, const char *volume, uint64_t frame,
+    uint64_t offset, const char *to, uint64_t to_frame, uint64_t to_offset,
+    struct err *);
+/* index_moved, of what was told so far. */
+bool rebuild_where(struct rebuild *, const char *volume, uint32_t frame,
+    uint64_t offset, struct kept *to, bool *found, struct err *);
 /* What rebuild_sealed told. */
 bool rebuild_expected(struct rebuild *, const char *name, uint8_t sha256[32],
     bool *told, struct err *);

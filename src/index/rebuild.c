@@ -10,6 +10,7 @@
 
 #include "base/crash.h"
 #include "base/mem.h"
+#include "index/repack.h"
 
 enum { ROWS_PER_COMMIT = 20000 };
 
@@ -421,6 +422,48 @@ rebuild_sealed(struct rebuild *r, const char *run, const char *name,
 	rebuild_find(r, name, "its manifest says that it is sealed");
 
 	return true;
+}
+
+bool
+rebuild_replaced(
+    struct rebuild *r, const char *name, const char *by, struct err *err)
+{
+	struct sql q;
+	r->volume.id = 0;
+	if (!sql_open(r->ix, SQL_REBUILD_REPLACED, &q, err))
+		return false;
+	sql_text(&q, name);
+	sql_text(&q, by);
+
+	return sql_run(&q, err);
+}
+
+bool
+rebuild_moved(struct rebuild *r, const char *volume, uint64_t frame,
+    uint64_t offset, const char *to, uint64_t to_frame, uint64_t to_offset,
+    struct err *err)
+{
+	struct sql q;
+	if (frame > UINT32_MAX || to_frame > UINT32_MAX || offset > INT64_MAX ||
+	    to_offset > INT64_MAX)
+		return true;
+	if (!sql_open(r->ix, SQL_REBUILD_MOVED, &q, err))
+		return false;
+	sql_text(&q, volume);
+	sql_int(&q, (int64_t)frame);
+	sql_int(&q, (int64_t)offset);
+	sql_text(&q, to);
+	sql_int(&q, (int64_t)to_frame);
+	sql_int(&q, (int64_t)to_offset);
+
+	return sql_run(&q, err) && rebuild_step(r, err);
+}
+
+bool
+rebuild_where(struct rebuild *r, const char *volume, uint32_t frame,
+    uint64_t offset, struct kept *to, bool *found, struct err *err)
+{
+	return index_moved(r->ix, volume, frame, offset, to, found, err);
 }
 
 bool

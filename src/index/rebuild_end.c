@@ -219,6 +219,22 @@ lose_all(struct losing *l, struct err *err)
 	return ok;
 }
 
+/* Bodies that repacks moved, step by step; more than these only a manifest of
+ * nonsense tells of. */
+static bool
+follow_moves(struct rebuild *r, struct err *err)
+{
+	enum { STEPS_MAX = 10000 };
+	for (int i = 0; i < STEPS_MAX; i++) {
+		if (!sql_simple(r->ix, SQL_REBUILD_FOLLOW, NULL, err))
+			return false;
+		if (sqlite3_changes(r->ix->db) == 0)
+			break;
+	}
+
+	return true;
+}
+
 bool
 rebuild_finish(struct rebuild *r,
     void (*lost)(void *arg, const struct rebuild_lost *), void *arg,
@@ -226,7 +242,8 @@ rebuild_finish(struct rebuild *r,
 {
 	struct losing l = { .r = r, .lost = lost, .arg = arg };
 
-	return sql_simple(r->ix, SQL_REBUILD_REFER, NULL, err) &&
+	return follow_moves(r, err) &&
+	       sql_simple(r->ix, SQL_REBUILD_REFER, NULL, err) &&
 	       sql_simple(r->ix, SQL_REBUILD_SURVIVE, NULL, err) &&
 	       sql_simple(r->ix, SQL_REBUILD_SURVIVE_FORMER, NULL, err) &&
 	       lose_all(&l, err) &&
