@@ -66,6 +66,11 @@ struct inventory_outcome {
 	const char *outcome, *class, *why;
 };
 
+struct inventory_moved {
+	const char *volume, *to;
+	uint64_t frame, offset, to_frame, to_offset;
+};
+
 /* Each false: stop, with *err set. NULL: not asked for. */
 struct inventory_tell {
 	void *arg;
@@ -80,6 +85,11 @@ struct inventory_tell {
 	    void *arg, const struct inventory_outcome *, struct err *);
 	bool (*volume)(void *arg, const char *name, const uint8_t sha256[32],
 	    uint64_t octets, struct err *);
+	/* A repack put all of it into another; and where what it held lies
+	 * now, as far as other volumes name it. */
+	bool (*replaced)(
+	    void *arg, const char *name, const char *by, struct err *);
+	bool (*moved)(void *arg, const struct inventory_moved *, struct err *);
 	/* A row of a catalog, or of a volume's entry. */
 	bool (*kept)(void *arg, const struct inventory_row *, struct err *);
 	void (*finding)(void *arg, const struct inventory_finding *);

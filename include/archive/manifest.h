@@ -47,6 +47,14 @@ struct manifest_volume {
 	const char *name;
 	uint8_t sha256[32];
 	uint64_t octets, frames;
+	const char *replaced_by; /* NULL: it was sealed; else all of it lies in
+				    that volume since this run */
+};
+/* What lay in a volume that was replaced lies there now. */
+struct manifest_moved {
+	const char *volume, *to;
+	uint32_t frame, to_frame;
+	uint64_t offset, to_offset;
 };
 /* Something that did not end as delivered. */
 struct manifest_outcome {
@@ -69,13 +77,15 @@ bool manifest_outcome(
     struct manifest *, const struct manifest_outcome *, struct err *);
 bool manifest_volume(
     struct manifest *, const struct manifest_volume *, struct err *);
+bool manifest_moved(
+    struct manifest *, const struct manifest_moved *, struct err *);
 /* fsync, rename, fsync folder; *m is freed and cleared either way. */
 bool manifest_end(struct manifest **m, uint8_t sha256[32], struct err *);
 void manifest_abandon(struct manifest **);
 
 /* Walk the chain: every file in runs/ is parsed, its lines are valid JSON, its
- * previous hash is that of the file before. volume: each volume line; run:
- * each file with its own SHA-256. NULLs allowed. */
+ * previous hash is that of the file before. volume: each volume and replaced
+ * line; run: each file with its own SHA-256. NULLs allowed. */
 bool manifest_check(const char *dir,
     void (*volume)(void *arg, const char *run, const struct manifest_volume *),
     void (*run)(void *arg, const char *name, const uint8_t sha256[32]),

@@ -29,6 +29,18 @@ void archive_reader_ask(struct archive_reader *,
     bool (*frames)(void *arg, const char *volume, struct frame_info **frames,
 	size_t *n, struct err *),
     void *arg);
+/*
+ * Where octets lie that a repack moved out of a volume that isn't there any
+ * more: what catalogs of other volumes name as bodies. *found false: nobody
+ * knows.
+ */
+void archive_reader_moved(struct archive_reader *,
+    bool (*moved)(void *arg, const char *volume, uint32_t frame,
+	uint64_t offset, struct kept *to, bool *found, struct err *),
+    void *arg);
+/* The same as another reader was told. */
+void archive_reader_follow(
+    struct archive_reader *, const struct archive_reader *other);
 /* Frames taken from the seek table: *n, borrowed till the next volume. */
 bool archive_reader_seek_table(struct archive_reader *, const char *volume,
     const struct frame_info **, size_t *n, struct err *);

@@ -106,6 +106,25 @@ take_volume(struct reading *r, const json_t *line)
 }
 
 static bool
+take_replaced(struct reading *r, const json_t *line)
+{
+	struct manifest_volume v = { .name = text_of(line, "name"),
+		.replaced_by = text_of(line, "by") };
+	const json_t *octets = json_object_get(line, "octets");
+	if (v.name == NULL || v.replaced_by == NULL ||
+	    !hash_of(line, "sha256", v.sha256) || !json_is_integer(octets)) {
+		r->why = "a line about a replaced volume lacks what it must "
+			 "have";
+		return false;
+	}
+	v.octets = (uint64_t)json_integer_value(octets);
+	if (r->tell && r->chain->volume != NULL)
+		r->chain->volume(r->chain->arg, r->link->name, &v);
+
+	return true;
+}
+
+static bool
 take_end(struct reading *r, const json_t *line)
 {
 	const json_t *lines = json_object_get(line, "lines");
@@ -147,6 +166,8 @@ static const struct {
 } types[] = {
 	{ "run", take_run },
 	{ "volume", take_volume },
+	{ "replaced", take_replaced },
+	{ "moved", take_other },
 	{ "end", take_end },
 	{ "account", take_other },
 	{ "mailbox", take_other },

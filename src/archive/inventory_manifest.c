@@ -238,6 +238,34 @@ take_volume(struct manifest_reading *m, const json_t *line)
 	       m->tell->volume(m->tell->arg, name, sha256, octets, m->err);
 }
 
+static bool
+take_replaced(struct manifest_reading *m, const json_t *line)
+{
+	const char *name = text_or(line, "name", "");
+	const char *by = text_or(line, "by", "");
+	if (!volume_name_ok(name) || !volume_name_ok(by))
+		return unusable(m, "a line names an impossible volume");
+
+	return m->tell->replaced == NULL ||
+	       m->tell->replaced(m->tell->arg, name, by, m->err);
+}
+
+static bool
+take_moved(struct manifest_reading *m, const json_t *line)
+{
+	struct inventory_moved moved = { .volume = text_or(line, "volume", ""),
+		.to = text_or(line, "to", "") };
+	if (!volume_name_ok(moved.volume) || !volume_name_ok(moved.to) ||
+	    !inventory_number(line, "frame", &moved.frame) ||
+	    !inventory_number(line, "offset", &moved.offset) ||
+	    !inventory_number(line, "to_frame", &moved.to_frame) ||
+	    !inventory_number(line, "to_offset", &moved.to_offset))
+		return unusable(m, "a line names an impossible place");
+
+	return m->tell->moved == NULL ||
+	       m->tell->moved(m->tell->arg, &moved, m->err);
+}
+
 static const struct {
 	const char *type;
 	bool (*take)(struct manifest_reading *, const json_t *);
@@ -249,6 +277,8 @@ static const struct {
 	{ "ended", take_ended },
 	{ "outcome", take_outcome },
 	{ "volume", take_volume },
+	{ "replaced", take_replaced },
+	{ "moved", take_moved },
 };
 
 static bool

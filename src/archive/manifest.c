@@ -339,11 +339,30 @@ bool
 manifest_volume(
     struct manifest *m, const struct manifest_volume *v, struct err *err)
 {
-	json_t *line = new_line("volume");
+	bool sealed = v->replaced_by == NULL;
+	json_t *line = new_line(sealed ? "volume" : "replaced");
 	put_text(line, "name", v->name);
 	put_hash(line, "sha256", v->sha256);
 	put_number(line, "octets", v->octets);
-	put_number(line, "frames", v->frames);
+	if (sealed)
+		put_number(line, "frames", v->frames);
+	else
+		put_text(line, "by", v->replaced_by);
+
+	return add_line(m, line, err);
+}
+
+bool
+manifest_moved(
+    struct manifest *m, const struct manifest_moved *moved, struct err *err)
+{
+	json_t *line = new_line("moved");
+	put_text(line, "volume", moved->volume);
+	put_number(line, "frame", moved->frame);
+	put_number(line, "offset", moved->offset);
+	put_text(line, "to", moved->to);
+	put_number(line, "to_frame", moved->to_frame);
+	put_number(line, "to_offset", moved->to_offset);
 
 	return add_line(m, line, err);
 }

@@ -33,6 +33,10 @@ struct archive_reader {
 	bool (*ask)(void *arg, const char *volume, struct frame_info **frames,
 	    size_t *n, struct err *); /* NULL: nobody knows */
 	void *ask_arg;
+	bool (*moved)(void *arg, const char *volume, uint32_t frame,
+	    uint64_t offset, struct kept *to, bool *found,
+	    struct err *); /* NULL: nothing was */
+	void *moved_arg;
 
 	struct inflate inflate;
 	const struct shelf *cached; /* whose frame is inflated; NULL: none */
@@ -95,6 +99,23 @@ archive_reader_ask(struct archive_reader *r,
 {
 	r->ask = frames;
 	r->ask_arg = arg;
+}
+
+void
+archive_reader_moved(struct archive_reader *r,
+    bool (*moved)(void *arg, const char *volume, uint32_t frame,
+	uint64_t offset, struct kept *to, bool *found, struct err *),
+    void *arg)
+{
+	r->moved = moved;
+	r->moved_arg = arg;
+}
+
+void
+archive_reader_follow(
+    struct archive_reader *r, const struct archive_reader *other)
+{
+	archive_reader_moved(r, other->moved, other->moved_arg);
 }
 
 /* A free shelf, or the one unused for longest: one whose frames can be had
@@ -275,6 +296,27 @@ enough_frames(struct archive_reader *r, struct shelf *s, uint32_t frame,
 	return false;
 }
 
+/* The volume, or that into which its octets were moved. */
+static bool
+get_place(struct archive_reader *r, const char *volume, uint32_t *frame,
+    uint64_t *offset, struct shelf **s, struct err *err)
+{
+	struct kept to;
+	struct err why;
+	bool found = false;
+	if (get_shelf(r, volume, s, err))
+		return true;
+	if (r->moved == NULL ||
+	    !r->moved(
+		r->moved_arg, volume, *frame, *offset, &to, &found, &why) ||
+	    !found || !get_shelf(r, to.volume, s, &why))
+		return false;
+	*frame = to.frame;
+	*offset = to.offset;
+
+	return true;
+}
+
 bool
 archive_reader_data(struct archive_reader *r, const char *volume,
     uint32_t frame, uint64_t offset, uint64_t skip, uint64_t n,
@@ -282,7 +324,7 @@ archive_reader_data(struct archive_reader *r, const char *volume,
     struct err *err)
 {
 	struct shelf *s;
-	if (!get_shelf(r, volume, &s, err) ||
+	if (!get_place(r, volume, &frame, &offset, &s, err) ||
 	    !enough_frames(r, s, frame, offset, skip + n, err))
 		return false;
 

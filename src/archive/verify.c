@@ -396,8 +396,10 @@ check_full(struct verify *v, struct archive_reader *r, const uint8_t *sha256,
 	if (v->fd < 0)
 		return err_errno(err, ERR_RUN, "%s", v->path);
 
-	bool ok = archive_reader_open(&bodies, v->dir, err) &&
-		  check_volume(v, r, bodies, sha256, err);
+	bool ok = archive_reader_open(&bodies, v->dir, err);
+	if (ok)
+		archive_reader_follow(bodies, r);
+	ok = ok && check_volume(v, r, bodies, sha256, err);
 	archive_reader_close(&bodies);
 	close(v->fd);
 
