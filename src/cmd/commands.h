@@ -14,6 +14,7 @@ int command_verify(const struct options *);
 int command_export(const struct options *);
 int command_status(const struct options *);
 int command_explain(const struct options *);
+int command_repack(const struct options *);
 int command_index(const struct options *);
 int command_runs(const struct options *);
 int command_coverage(const struct options *);

@@ -8,6 +8,7 @@
 
 #include "archive/inventory.h"
 #include "archive/manifest.h"
+#include "archive/repack.h"
 #include "base/clock.h"
 #include "base/mem.h"
 #include "base/stop.h"
@@ -36,6 +37,10 @@ struct rebuilding {
 		char *account, *kind; /* owned */
 	} * kinds;
 	size_t kind_count;
+	struct replacement {
+		char name[KEPT_VOLUME_NAME], by[KEPT_VOLUME_NAME];
+	} * replaced; /* owned; as manifests say */
+	size_t replaced_count;
 
 	uint64_t findings, lost, adopted;
 	char kept[4096]; /* the old index's new name */
@@ -293,6 +298,23 @@ on_volume(void *arg, const char *name, const uint8_t sha256[32],
 }
 
 static bool
+on_replaced(void *arg, const char *name, const char *by, struct err *err)
+{
+	struct rebuilding *b = arg;
+
+	return rebuild_replaced(b->rebuild, name, by, err);
+}
+
+static bool
+on_moved(void *arg, const struct inventory_moved *told, struct err *err)
+{
+	struct rebuilding *b = arg;
+
+	return rebuild_moved(b->rebuild, told->volume, told->frame,
+	    told->offset, told->to, told->to_frame, told->to_offset, err);
+}
+
+static bool
 on_kept(void *arg, const struct inventory_row *told, struct err *err)
 {
 	struct rebuilding *b = arg;
@@ -335,6 +357,38 @@ open_volume(
 	return true;
 }
 
+static void
+add_replaced(void *arg, const char *run, const struct manifest_volume *v)
+{
+	struct rebuilding *b = arg;
+	(void)run;
+	if (v->replaced_by == NULL || strlen(v->name) >= KEPT_VOLUME_NAME ||
+	    strlen(v->replaced_by) >= KEPT_VOLUME_NAME)
+		return;
+	b->replaced =
+	    mem_grow(b->replaced, b->replaced_count + 1, sizeof(*b->replaced));
+	struct replacement *r = &b->replaced[b->replaced_count++];
+	memcpy(r->name, v->name, strlen(v->name) + 1);
+	memcpy(r->by, v->replaced_by, strlen(v->replaced_by) + 1);
+}
+
+/* Does what took its place, or the place of that, lie there? A repack that was
+ * killed may have left it. */
+static bool
+is_left_over(const struct rebuilding *b, const char *name)
+{
+	for (size_t i = 0; i < b->replaced_count; i++) {
+		const struct replacement *r = &b->replaced[i];
+		if (strcmp(r->name, name) != 0)
+			continue;
+		if (archive_volume_octets(b->archive.dir, r->by) > 0)
+			return true;
+		name = r->by; /* replaced in a later run */
+	}
+
+	return false;
+}
+
 static bool
 open_volumes(struct rebuilding *b, bool sealed, struct err *err)
 {
@@ -343,7 +397,8 @@ open_volumes(struct rebuilding *b, bool sealed, struct err *err)
 	bool ok = sealed ? archive_volumes(b->archive.dir, &names, &n, err)
 			 : inventory_parts(b->archive.dir, &names, &n, err);
 	for (size_t i = 0; i < n; i++) {
-		ok = ok && open_volume(b, names[i], sealed, err);
+		ok = ok && (is_left_over(b, names[i]) ||
+			       open_volume(b, names[i], sealed, err));
 		free(names[i]);
 	}
 	free(names);
@@ -517,9 +572,17 @@ read_part(struct rebuilding *b, struct inventory_volume *v, struct err *err)
 }
 
 static bool
+where_moved(void *arg, const char *volume, uint32_t frame, uint64_t offset,
+    struct kept *to, bool *found_it, struct err *err)
+{
+	return rebuild_where(arg, volume, frame, offset, to, found_it, err);
+}
+
+static bool
 read_volumes(struct rebuilding *b, struct err *err)
 {
 	archive_reader_ask(b->reader, frames_of_part, b);
+	archive_reader_moved(b->reader, where_moved, b->rebuild);
 	for (size_t i = 0; i < b->volume_count; i++)
 		if (b->volumes[i].sealed &&
 		    !read_sealed(b, &b->volumes[i], err))
@@ -583,13 +646,17 @@ rebuild(struct rebuilding *b, struct err *err)
 		.ended = on_ended,
 		.outcome = on_outcome,
 		.volume = on_volume,
+		.replaced = on_replaced,
+		.moved = on_moved,
 		.kept = on_kept,
 		.finding = on_finding };
 
 	return lock(b, err) &&
 	       archive_reader_open(&b->reader, b->archive.dir, err) &&
-	       begin(b, err) && open_volumes(b, true, err) &&
-	       open_volumes(b, false, err) &&
+	       begin(b, err) &&
+	       manifest_check(
+		   b->archive.dir, add_replaced, NULL, NULL, b, err) &&
+	       open_volumes(b, true, err) && open_volumes(b, false, err) &&
 	       known_runs_read(&b->runs, b->archive.dir, found, b, err) &&
 	       put_runs(b, err) && put_volumes(b, err) &&
 	       read_manifests(b, err) && read_volumes(b, err) &&
@@ -680,6 +747,7 @@ close_all(struct rebuilding *b)
 	for (size_t i = 0; i < b->volume_count; i++)
 		inventory_volume_free(&b->volumes[i]);
 	free(b->volumes);
+	free(b->replaced);
 	for (size_t i = 0; i < b->kind_count; i++) {
 		free(b->kinds[i].account);
 		free(b->kinds[i].kind);

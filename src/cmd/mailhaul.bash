@@ -4,7 +4,7 @@ _mailhaul() {
 	COMPREPLY=()
 	if ((COMP_CWORD == 1)); then
 		mapfile -t COMPREPLY < <(compgen -W \
-		    "copy run check ls find show verify export status runs coverage explain index --help --version" -- "$cur")
+		    "copy run check ls find show verify export status runs coverage explain repack index --help --version" -- "$cur")
 		return
 	fi
 	if [[ $cur == -* ]]; then

@@ -80,6 +80,15 @@ static const struct command commands[] = {
 	{ "explain", IN_EXPLAIN, 1, 2, "ARCHIVE [ID]",
 	    "what happened to a message, or to all that ended otherwise", NULL,
 	    command_explain },
+	{ "repack", IN_REPACK, 1, 1, "ARCHIVE",
+	    "merge small volumes into full ones",
+	    "Sealed volumes below --min-fill are copied, oldest first, into "
+	    "new ones of\n"
+	    "--volume-size, which are read back and take their place; then the "
+	    "old files\n"
+	    "go. It needs room for the copies. Kill it at any time: nothing is "
+	    "lost.",
+	    command_repack },
 	{ "index", IN_INDEX, 1, 1, "--rebuild ARCHIVE",
 	    "make the index anew from volumes and manifests",
 	    "The old index is kept beside it as mailhaul.db.before-TIME. What "

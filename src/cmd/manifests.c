@@ -6,6 +6,7 @@
 
 #include "archive/manifest.h"
 #include "base/mem.h"
+#include "index/repack.h"
 
 enum { RUNS_STEP = 64 };
 
@@ -124,6 +125,41 @@ write_volume(void *arg, const struct index_volume *v)
 }
 
 static bool
+write_replaced(void *arg, const struct repack_replaced *v)
+{
+	struct writing *w = arg;
+	if (strcmp(v->run, w->run->name) != 0)
+		return true;
+	struct manifest_volume volume = {
+		.name = v->name,
+		.octets = v->octets,
+		.replaced_by = v->by,
+	};
+	memcpy(volume.sha256, v->sha256, sizeof(volume.sha256));
+	w->ok = manifest_volume(w->manifest, &volume, w->err);
+
+	return w->ok;
+}
+
+static bool
+write_moved(
+    void *arg, const struct repack_place *from, const struct repack_place *to)
+{
+	struct writing *w = arg;
+	const struct manifest_moved moved = {
+		.volume = from->volume,
+		.frame = from->frame,
+		.offset = from->offset,
+		.to = to->volume,
+		.to_frame = to->frame,
+		.to_offset = to->offset,
+	};
+	w->ok = manifest_moved(w->manifest, &moved, w->err);
+
+	return w->ok;
+}
+
+static bool
 write_row(struct writing *w, const struct index_row *row)
 {
 	struct manifest_outcome outcome = {
@@ -185,6 +221,8 @@ write_manifest(struct archive_port *p, const struct index_run *run,
 	    index_run_boxes(p->index, run->id, write_mailbox, &w, err) &&
 	    w.ok && write_rows(p, &w) &&
 	    index_volumes(p->index, VOLUME_SEALED, write_volume, &w, err) &&
+	    w.ok && index_replaced_volumes(p->index, write_replaced, &w, err) &&
+	    w.ok && index_moves(p->index, run->id, write_moved, &w, err) &&
 	    w.ok;
 	if (!ok) {
 		manifest_abandon(&w.manifest);

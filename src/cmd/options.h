@@ -39,8 +39,8 @@ struct options {
 	bool dry_run;
 	/* where and how */
 	const char *account, *index;
-	uint64_t level, threads, volume_size, min_free, retries, window,
-	    timeout;
+	uint64_t level, threads, volume_size, min_fill, min_free, retries,
+	    window, timeout;
 	const char *retry_wait;
 	bool self_contained;
 	/* what is looked for */
@@ -99,12 +99,13 @@ enum {
 	IN_INDEX = 1 << 18,
 	IN_RUNS = 1 << 19,
 	IN_COVERAGE = 1 << 20,
+	IN_REPACK = 1 << 21,
 	IN_HISTORY = IN_RUNS | IN_COVERAGE,
 	IN_HAUL = IN_COPY | IN_RUN,
 	IN_SERVER = IN_HAUL | IN_CHECK,
 	IN_CONFIG = IN_RUN | IN_CHECK,
 	IN_SELECT = IN_HAUL | IN_LS | IN_EXPORT | IN_FIND,
-	IN_ALL = 255 | IN_RUN | IN_FIND | IN_INDEX | IN_HISTORY
+	IN_ALL = 255 | IN_RUN | IN_FIND | IN_INDEX | IN_HISTORY | IN_REPACK
 };
 
 #endif

@@ -307,8 +307,8 @@ archive_port_target(struct archive_port *p, const struct options *o,
 }
 
 bool
-archive_port_begin(struct archive_port *p, const struct options *o,
-    const char *arg, const char *command, struct err *err)
+archive_port_lock(struct archive_port *p, const struct options *o,
+    const char *arg, struct err *err)
 {
 	return set_paths(p, o, arg, err) && archive_create(p->dir, err) &&
 	       index_lock_run(p->index_path, &p->lock, err) &&
@@ -316,7 +316,14 @@ archive_port_begin(struct archive_port *p, const struct options *o,
 	       index_open(&p->index, p->index_path, INDEX_WRITE, err) &&
 	       index_account(
 		   p->index, "archive", "archive", &p->account, err) &&
-	       runs_recover(p, err) && runs_begin(p, command, err);
+	       runs_recover(p, err);
+}
+
+bool
+archive_port_begin(struct archive_port *p, const struct options *o,
+    const char *arg, const char *command, struct err *err)
+{
+	return archive_port_lock(p, o, arg, err) && runs_begin(p, command, err);
 }
 
 bool

@@ -57,6 +57,9 @@ bool archive_port_read(struct archive_port *, const struct options *,
  */
 bool archive_port_write(struct archive_port *, const struct options *,
     const char *arg, const char *command, struct meter *, struct err *);
+/* The same up to where everything is in order: no run begins. */
+bool archive_port_lock(struct archive_port *, const struct options *,
+    const char *arg, struct err *);
 /* The same up to the run's begin: volumes are not touched, and there is no
  * target yet. */
 bool archive_port_begin(struct archive_port *, const struct options *,

@@ -13,6 +13,7 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "haul/haul.h"
+#include "repack.h"
 
 enum { LOGS_KEPT = 30, OPEN_VOLUMES_MAX = 256, RUNS_STEP = 64 };
 
@@ -166,7 +167,8 @@ runs_recover(struct archive_port *p, struct err *err)
 	    runs.n == 0 ? NULL : &runs.array[runs.n - 1];
 	if (ok && last != NULL && !last->has_manifest)
 		ok = mark_sealed_volumes(p, last->id, err);
-	ok = ok && close_open_runs(p, &runs, err) && sweep(p, err);
+	ok = ok && close_open_runs(p, &runs, err) && sweep(p, err) &&
+	     repack_clean(p, err);
 	free(runs.array);
 
 	return ok;
