@@ -295,9 +295,7 @@ enum index_volume_state {
 	VOLUME_OPEN,
 	VOLUME_SEALED,
 	VOLUME_ABANDONED,
-	VOLUME_LOST,
-	VOLUME_REPLACED, /* repack: all of it lies in another one */
-	VOLUME_DRAFT     /* of a repack: nothing points into it yet */
+	VOLUME_LOST
 };
 struct index_volume {
 	char name[KEPT_VOLUME_NAME];
@@ -374,6 +372,19 @@ void index_rows_close(struct index_rows **);
 /* How to put a row's message together. */
 bool index_parts(struct index *, const uint8_t sha256[32],
     struct message_parts *, bool *found, struct err *);
+
+/*
+ * What stood under a message's origin (account, wire, uidvalidity, generation,
+ * uid of at) last in a run, to be compared with what its manifest told: flags,
+ * keywords, date, sizes, hash and header texts of the row given to each, texts
+ * "" where there are none; ended: it ended in that run. Not called: nothing
+ * stood there.
+ */
+bool index_version(struct index *, uint64_t run, const struct catalog_row *at,
+    void (*each)(void *arg, const struct catalog_row *, bool ended), void *arg,
+    struct err *);
+/* Messages that ended in a run and don't stand after it. */
+bool index_ended(struct index *, uint64_t run, uint64_t *n, struct err *);
 
 /* Content hashes that begin with these 8 to 63 hex digits: *n of them, the
  * first in sha256. */

@@ -13,10 +13,10 @@
 #include "base/text.h"
 #include "commands.h"
 #include "find.h"
-#include "index/repack.h"
 #include "progress.h"
 #include "rows.h"
 #include "screen.h"
+#include "verify_told.h"
 
 enum { LIST_STEP = 64, DAY_S = 86400 };
 
@@ -28,6 +28,8 @@ struct sealed_volume {
 	bool in_manifest;
 };
 
+enum manifest_seen { MANIFEST_MISSING, MANIFEST_OTHER, MANIFEST_WHOLE };
+
 struct verifying {
 	const struct options *o;
 	struct archive_port archive;
@@ -35,7 +37,8 @@ struct verifying {
 	struct archive_reader *again;  /* of messages, by the index's word */
 	struct sealed_volume *volumes; /* owned; what the index says */
 	size_t n;
-	struct index_run *runs; /* owned */
+	struct index_run *runs;   /* owned */
+	enum manifest_seen *seen; /* owned; by number of the run */
 	size_t run_count;
 	struct archive_verified sums;
 	uint64_t messages; /* of open volumes, read one by one */
@@ -81,15 +84,13 @@ static bool
 add_volume(void *arg, const struct index_volume *volume)
 {
 	struct verifying *v = arg;
-	if (volume->state == VOLUME_ABANDONED || volume->state == VOLUME_LOST)
+	if (volume->state != VOLUME_SEALED && volume->state != VOLUME_OPEN)
 		return true;
 	if (v->n % LIST_STEP == 0)
 		v->volumes =
 		    mem_grow(v->volumes, v->n + LIST_STEP, sizeof(*v->volumes));
 	struct sealed_volume *to = &v->volumes[v->n++];
-	*to = (struct sealed_volume){ .open = volume->state == VOLUME_OPEN,
-		.replaced = volume->state == VOLUME_REPLACED,
-		.draft = volume->state == VOLUME_DRAFT };
+	*to = (struct sealed_volume){ .open = volume->state == VOLUME_OPEN };
 	memcpy(to->name, volume->name, sizeof(to->name));
 	memcpy(to->sha256, volume->sha256, sizeof(to->sha256));
 
@@ -171,15 +172,7 @@ manifest_says_volume(
 {
 	struct verifying *v = arg;
 	struct sealed_volume *known = volume_of(v, volume->name);
-	if (known != NULL && (volume->replaced_by != NULL) != known->replaced) {
-		/* Sealed first and replaced later: that line is to come. */
-		if (volume->replaced_by != NULL)
-			found(v, run, volume->name,
-			    "the manifest says that it was replaced, the index "
-			    "doesn't");
-		return;
-	}
-	if (known == NULL || known->open || known->draft)
+	if (known == NULL || known->open)
 		found(v, run, volume->name,
 		    "the manifest names a sealed volume that the index "
 		    "doesn't know as sealed");
@@ -198,11 +191,12 @@ manifest_has_hash(void *arg, const char *name, const uint8_t sha256[32])
 		const struct index_run *run = &v->runs[i];
 		if (strcmp(run->name, name) != 0)
 			continue;
-		if (run->has_manifest &&
-		    memcmp(run->manifest, sha256, DIGEST_SIZE) != 0)
+		bool same = run->has_manifest &&
+			    memcmp(run->manifest, sha256, DIGEST_SIZE) == 0;
+		if (run->has_manifest && !same)
 			found(v, name, NULL,
 			    "the manifest isn't the one that the index knows");
-		v->runs[i].has_manifest = false; /* seen */
+		v->seen[i] = same ? MANIFEST_WHOLE : MANIFEST_OTHER;
 		return;
 	}
 	found(v, name, NULL, "a manifest of a run that the index doesn't know");
@@ -217,23 +211,45 @@ manifest_finding(void *arg, const char *run, const char *what)
 static bool
 check_manifests(struct verifying *v, struct err *err)
 {
+	v->seen = mem_array(v->run_count + 1, sizeof(*v->seen));
 	if (!manifest_check(v->archive.dir, manifest_says_volume,
 		manifest_has_hash, manifest_finding, v, err))
 		return false;
 	for (size_t i = 0; i < v->run_count; i++)
-		if (v->runs[i].has_manifest)
+		if (v->runs[i].has_manifest && v->seen[i] == MANIFEST_MISSING)
 			found(v, v->runs[i].name, NULL,
 			    "its manifest is missing");
 	for (size_t i = 0; i < v->n; i++)
-		if (v->volumes[i].replaced && !v->volumes[i].in_manifest)
-			found(v, v->volumes[i].name, NULL,
-			    "no manifest says that it was replaced");
-		else if (!v->volumes[i].open && !v->volumes[i].draft &&
-			 !v->volumes[i].in_manifest)
+		if (!v->volumes[i].open && !v->volumes[i].in_manifest)
 			found(v, v->volumes[i].name, NULL,
 			    "no manifest names this sealed volume");
 
 	return true;
+}
+
+static void
+told_finding(void *arg, const char *run, const char *where, const char *what)
+{
+	found(arg, run, where, what);
+}
+
+/* What whole manifests tell of the index. */
+static bool
+check_told(struct verifying *v, struct err *err)
+{
+	bool ok = true;
+	for (size_t i = 0; ok && !v->o->quick && i < v->run_count; i++) {
+		const struct told told = { .index = v->archive.index,
+			.dir = v->archive.dir,
+			.run = &v->runs[i],
+			.last = i + 1 == v->run_count,
+			.found = told_finding,
+			.arg = v };
+		if (v->seen[i] == MANIFEST_WHOLE && !stop_asked())
+			ok = told_check(&told, err);
+	}
+
+	return ok;
 }
 
 /* ---- volumes ---- */
@@ -417,15 +433,12 @@ check_open(
 static bool
 check_volumes(struct verifying *v, struct err *err)
 {
-	archive_reader_moved(v->reader, where_moved, v->archive.index);
 	atomic_store(&v->meter.mailboxes, v->n);
 	for (size_t i = 0; i < v->n && !stop_asked(); i++) {
 		const struct sealed_volume *volume = &v->volumes[i];
 		meter_set_mailbox(&v->meter, volume->name);
 		bool ok = true;
-		if (volume->replaced || volume->draft)
-			tell_left_over(v, volume);
-		else if (!volume->open && !volume->on_disk)
+		if (!volume->open && !volume->on_disk)
 			found(v, volume->name, NULL, "the volume is missing");
 		else if (!volume->open)
 			ok = check_sealed(v, i, err);
@@ -458,21 +471,6 @@ check_folder(struct verifying *v, struct err *err)
 	free(names);
 
 	return true;
-}
-
-/* No damage: the next run that writes removes it. */
-static void
-tell_left_over(const struct verifying *v, const struct sealed_volume *volume)
-{
-	if (volume->on_disk && !v->o->quiet && !v->o->json)
-		printf("left over by a repack: %s\n", volume->name);
-}
-
-static bool
-where_moved(void *arg, const char *volume, uint32_t frame, uint64_t offset,
-    struct kept *to, bool *found_it, struct err *err)
-{
-	return index_moved(arg, volume, frame, offset, to, found_it, err);
 }
 
 static bool
@@ -554,7 +552,8 @@ command_verify(const struct options *o)
 		  archive_reader_open(&v.reader, v.archive.dir, &err) &&
 		  archive_reader_open(&v.again, v.archive.dir, &err) &&
 		  check_index(&v, &err) && check_folder(&v, &err) &&
-		  check_manifests(&v, &err) && check_volumes(&v, &err);
+		  check_manifests(&v, &err) && check_told(&v, &err) &&
+		  check_volumes(&v, &err);
 	progress_stop(&screen);
 	int code = ok ? finish(&v) : screen_error(&err);
 	archive_reader_close(&v.reader);

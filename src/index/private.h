@@ -79,6 +79,8 @@ void sql_get_name(struct sql *, char *out, size_t size); /* NULL: "" */
 bool sql_simple(struct index *, enum sql_name, int64_t *value, struct err *);
 
 /* The connection's last failure as an error. */
+/* *same: tables and indexes are those that our own schema makes. */
+bool index_schema_check(struct index *, bool *same, struct err *);
 bool index_fail(struct index *, int rc, const char *doing, struct err *);
 
 /* ---- open.c ---- */

@@ -416,8 +416,10 @@ read_reference(
 	sql_again(q);
 	sql_int(q, place->survivor);
 	sql_int(q, place->volume);
-	if (!sql_step(q, &found, err) || !found)
-		return found; /* a lost volume: "" says so */
+	if (!sql_step(q, &found, err))
+		return false;
+	if (!found)
+		return true; /* a lost volume: "" says so */
 	int64_t volume = sql_get_int(q);
 	row->body_volume = text_or_empty(q);
 	row->body_frame = (uint32_t)sql_get_int(q);

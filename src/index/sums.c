@@ -291,6 +291,20 @@ check_keys(struct index *ix, bool *ok, char text[CHECK_TEXT], struct err *err)
 	return answer(stepped, err, ok, text);
 }
 
+/* A constraint that went would be missed by nobody until it is needed. */
+static bool
+check_schema(struct index *ix, bool *ok, char text[CHECK_TEXT], struct err *err)
+{
+	bool same = true;
+	bool read = index_schema_check(ix, &same, err);
+	if (read && !same) {
+		*ok = false;
+		snprintf(text, CHECK_TEXT, "its schema isn't the one expected");
+	}
+
+	return answer(read, err, ok, text);
+}
+
 bool
 index_check(struct index *ix, bool full, bool *ok, char text[CHECK_TEXT],
     struct err *err)
@@ -300,5 +314,6 @@ index_check(struct index *ix, bool full, bool *ok, char text[CHECK_TEXT],
 	if (!check_pages(ix, full, ok, text, err))
 		return false;
 
-	return !*ok || check_keys(ix, ok, text, err);
+	return (!*ok || check_keys(ix, ok, text, err)) &&
+	       (!*ok || check_schema(ix, ok, text, err));
 }
