@@ -26,6 +26,9 @@ struct sealed_volume {
 	bool open;    /* still a .part */
 	bool on_disk; /* its sealed file was found */
 	bool in_manifest;
+	/* By a repack: all of it lies in another; or it is a half of one, to
+	 * which nothing points. Neither is looked into. */
+	bool replaced, draft;
 };
 
 enum manifest_seen { MANIFEST_MISSING, MANIFEST_OTHER, MANIFEST_WHOLE };
