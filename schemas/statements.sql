@@ -563,7 +563,9 @@ SELECT
     AND (?2 IS NULL OR a.key = ?2)
     AND NOT EXISTS (SELECT 1 FROM placement n WHERE n.mailbox = p.mailbox
       AND n.okey = p.okey AND n.from_run > p.from_run AND n.from_run <= ?1)),
-  (SELECT total(committed) FROM volume WHERE run = ?1 AND state IN (0, 1));
+  (SELECT total(v.committed) FROM volume v
+    WHERE v.run = ?1 AND v.state IN (0, 1, 4) AND NOT EXISTS (
+      SELECT 1 FROM volume o WHERE o.replaced_by = v.id));
 -- name: run_boxes
 -- scan: each mailbox once; there are few beside the messages
 SELECT s.key, s.kind, t.key, m.display, m.name, m.uidvalidity, m.restart,
@@ -628,6 +630,104 @@ WHERE p.content = ?1 ORDER BY p.idate DESC, p.mailbox, p.okey, p.from_run;
 -- name: find_content
 SELECT c.sha256, c.size, h.from_, h.to_, h.cc, h.subject, h.date, h.message_id
 FROM content c LEFT JOIN header h ON h.content = c.id WHERE c.id = ?1;
+
+-- ---- small volumes merged into full ones ---------------------------------
+-- An entry that was given up keeps its volume as it is.
+-- name: repack_candidates
+-- scan: volumes are few
+SELECT v.name, v.committed, v.sha256 FROM volume v
+WHERE v.state = 1 AND v.committed < ?1
+  AND NOT EXISTS (SELECT 1 FROM former f WHERE f.volume = v.id) ORDER BY v.id;
+-- name: repack_draft
+INSERT INTO volume (archive, name, run, state) VALUES (?1, ?2, ?3, 5);
+-- name: repack_separator
+SELECT m.separator FROM account a
+  JOIN mailbox m ON m.account = a.id AND m.name = ?2 AND m.uidvalidity = ?3
+    AND m.restart = ?4
+WHERE a.key = ?1
+  AND a.kind IN ('imap', 'pop3', 'maildir', 'mbox', 'eml', 'pst') LIMIT 1;
+-- name: repack_put
+INSERT INTO moved (volume, frame, off, content, whole, to_volume, to_frame,
+  to_off)
+SELECT v.id, ?2, ?3, c.id, ?5, t.id, ?7, ?8
+FROM volume v, volume t, content c
+WHERE v.name = ?1 AND t.name = ?6 AND c.id = ?4;
+-- name: repack_place
+SELECT t.name, m.to_frame, m.to_off FROM volume v
+  JOIN moved m ON m.volume = v.id AND m.frame = ?2 AND m.off = ?3
+  JOIN volume t ON t.id = m.to_volume AND (t.state <> 5) = ?4
+WHERE v.name = ?1;
+-- The first whole copy of what lies there: the one that the index will know.
+-- name: repack_body
+SELECT t.name, w.to_frame, w.to_off FROM volume v
+  JOIN moved m ON m.volume = v.id AND m.frame = ?2 AND m.off = ?3
+  JOIN volume t ON t.id = m.to_volume AND t.state = 5
+  JOIN moved w ON w.to_volume = m.to_volume AND w.content = m.content
+    AND w.whole
+WHERE v.name = ?1 ORDER BY w.to_frame, w.to_off LIMIT 1;
+-- name: repack_replace
+UPDATE volume SET state = 4, replaced_by = ?2, frames = 0, plain = 0
+WHERE name = ?1 AND state = 1;
+-- name: repack_unframe
+DELETE FROM frame WHERE volume = ?1;
+-- name: repack_deliveries
+UPDATE delivery INDEXED BY delivery_v
+SET volume = ?2, frame = m.to_frame, off = m.to_off
+FROM moved m WHERE m.volume = ?1 AND m.to_volume = ?2
+  AND delivery.volume = ?1 AND delivery.frame = m.frame
+  AND delivery.off = m.off;
+-- name: repack_stored
+INSERT INTO stored (content, volume, frame, off, body_of)
+SELECT s.content, ?2, m.to_frame, m.to_off, s.body_of
+FROM moved m JOIN stored s ON s.content = m.content AND s.volume = m.volume
+  AND s.frame = m.frame AND s.off = m.off
+WHERE m.volume = ?1 AND m.whole = ?3 ORDER BY m.to_frame, m.to_off
+ON CONFLICT (content, volume) DO NOTHING;
+-- Copies and deliveries that would be left behind; each copy is looked at.
+-- name: repack_left
+SELECT count(*) FROM stored s
+WHERE s.volume IN (SELECT id FROM volume WHERE replaced_by = ?1)
+  AND NOT EXISTS (SELECT 1 FROM moved m WHERE m.volume = s.volume
+    AND m.frame = s.frame AND m.off = s.off AND m.content = s.content);
+-- name: repack_behind
+SELECT count(*) FROM volume v JOIN delivery d ON d.volume = v.id
+WHERE v.replaced_by = ?1;
+-- name: repack_unstore
+DELETE FROM stored WHERE volume = ?1
+  AND content IN (SELECT content FROM moved WHERE volume = ?1);
+-- Whatever named another copy of the same finds the one that is known.
+-- name: repack_first
+UPDATE moved SET to_frame = s.frame, to_off = s.off
+FROM stored s WHERE moved.to_volume = ?1 AND moved.whole
+  AND s.content = moved.content AND s.volume = ?1 AND s.body_of IS NULL;
+-- Only references in other volumes, which nobody can change, name old places.
+-- name: repack_forget
+-- scan: each delivery once a volume that was merged
+DELETE FROM moved WHERE to_volume = ?1 AND content NOT IN (
+  SELECT survivor FROM delivery
+  WHERE claim = 2 AND survivor IS NOT NULL AND volume <> ?1
+  UNION SELECT survivor FROM former
+  WHERE claim = 2 AND survivor IS NOT NULL);
+-- name: repack_heads
+DELETE FROM moved WHERE to_volume = ?1 AND NOT whole;
+-- name: repack_done
+UPDATE moved SET content = NULL WHERE to_volume = ?1;
+-- name: repack_unmove
+DELETE FROM moved WHERE to_volume = ?1;
+-- name: repack_undraft
+DELETE FROM volume WHERE id = ?1 AND state = 5;
+-- name: replaced_volumes
+-- scan: volumes are few
+SELECT v.name, v.committed, v.sha256, t.name, t.committed, r.name
+FROM volume v JOIN volume t ON t.id = v.replaced_by
+  JOIN run r ON r.id = t.sealed_run
+WHERE v.state = 4 ORDER BY v.id;
+-- name: moves
+-- scan: volumes are few; what was moved into them is found by an index
+SELECT v.name, m.frame, m.off, t.name, m.to_frame, m.to_off
+FROM volume t CROSS JOIN moved m INDEXED BY moved_to ON m.to_volume = t.id
+  JOIN volume v ON v.id = m.volume
+WHERE t.sealed_run = ?1 ORDER BY v.id, m.frame, m.off;
 
 -- ---- compared with what a manifest told --------------------------------
 -- The version that stood last in a run. Account keys are of one kind each but
@@ -755,6 +855,23 @@ UPDATE delivery INDEXED BY delivery_v SET volume = NULL, entry = NULL,
 WHERE volume = ?1 AND frame = ?2 AND off = ?3;
 -- name: rebuild_displace_former
 DELETE FROM former WHERE volume = ?1 AND frame = ?2 AND off = ?3;
+-- name: rebuild_replaced
+UPDATE volume SET state = 4, replaced_by = (SELECT id FROM volume
+  WHERE name = ?2) WHERE name = ?1 AND state = 3
+  AND EXISTS (SELECT 1 FROM volume WHERE name = ?2);
+-- name: rebuild_moved
+INSERT INTO moved (volume, frame, off, whole, to_volume, to_frame, to_off)
+SELECT v.id, ?2, ?3, 1, t.id, ?5, ?6 FROM volume v, volume t
+WHERE v.name = ?1 AND t.name = ?4 ON CONFLICT (volume, frame, off) DO NOTHING;
+-- One step nearer to where the octets lie now.
+-- name: rebuild_follow
+-- scan: references of which no more is known than their places
+UPDATE rebuild_body SET body_volume = t.name, body_frame = m.to_frame,
+  body_off = m.to_off
+FROM volume v CROSS JOIN moved m CROSS JOIN volume t
+WHERE v.name = rebuild_body.body_volume AND v.state NOT IN (0, 1)
+  AND m.volume = v.id AND m.frame = rebuild_body.body_frame
+  AND m.off = rebuild_body.body_off AND t.id = m.to_volume;
 -- name: rebuild_refer
 -- scan: references of which no more is known than their places
 INSERT INTO stored (content, volume, frame, off, body_of)

@@ -295,7 +295,9 @@ enum index_volume_state {
 	VOLUME_OPEN,
 	VOLUME_SEALED,
 	VOLUME_ABANDONED,
-	VOLUME_LOST
+	VOLUME_LOST,
+	VOLUME_REPLACED, /* repack: all of it lies in another one */
+	VOLUME_DRAFT     /* of a repack: nothing points into it yet */
 };
 struct index_volume {
 	char name[KEPT_VOLUME_NAME];
