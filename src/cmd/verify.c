@@ -13,6 +13,7 @@
 #include "base/text.h"
 #include "commands.h"
 #include "find.h"
+#include "index/repack.h"
 #include "progress.h"
 #include "rows.h"
 #include "screen.h"
@@ -87,13 +88,15 @@ static bool
 add_volume(void *arg, const struct index_volume *volume)
 {
 	struct verifying *v = arg;
-	if (volume->state != VOLUME_SEALED && volume->state != VOLUME_OPEN)
+	if (volume->state == VOLUME_ABANDONED || volume->state == VOLUME_LOST)
 		return true;
 	if (v->n % LIST_STEP == 0)
 		v->volumes =
 		    mem_grow(v->volumes, v->n + LIST_STEP, sizeof(*v->volumes));
 	struct sealed_volume *to = &v->volumes[v->n++];
-	*to = (struct sealed_volume){ .open = volume->state == VOLUME_OPEN };
+	*to = (struct sealed_volume){ .open = volume->state == VOLUME_OPEN,
+		.replaced = volume->state == VOLUME_REPLACED,
+		.draft = volume->state == VOLUME_DRAFT };
 	memcpy(to->name, volume->name, sizeof(to->name));
 	memcpy(to->sha256, volume->sha256, sizeof(to->sha256));
 
@@ -175,7 +178,15 @@ manifest_says_volume(
 {
 	struct verifying *v = arg;
 	struct sealed_volume *known = volume_of(v, volume->name);
-	if (known == NULL || known->open)
+	if (known != NULL && (volume->replaced_by != NULL) != known->replaced) {
+		/* Sealed first and replaced later: that line is to come. */
+		if (volume->replaced_by != NULL)
+			found(v, run, volume->name,
+			    "the manifest says that it was replaced, the index "
+			    "doesn't");
+		return;
+	}
+	if (known == NULL || known->open || known->draft)
 		found(v, run, volume->name,
 		    "the manifest names a sealed volume that the index "
 		    "doesn't know as sealed");
@@ -223,7 +234,11 @@ check_manifests(struct verifying *v, struct err *err)
 			found(v, v->runs[i].name, NULL,
 			    "its manifest is missing");
 	for (size_t i = 0; i < v->n; i++)
-		if (!v->volumes[i].open && !v->volumes[i].in_manifest)
+		if (v->volumes[i].replaced && !v->volumes[i].in_manifest)
+			found(v, v->volumes[i].name, NULL,
+			    "no manifest says that it was replaced");
+		else if (!v->volumes[i].open && !v->volumes[i].draft &&
+			 !v->volumes[i].in_manifest)
 			found(v, v->volumes[i].name, NULL,
 			    "no manifest names this sealed volume");
 
@@ -433,15 +448,33 @@ check_open(
 	return ok;
 }
 
+/* No damage: the next run that writes removes it. */
+static void
+tell_left_over(const struct verifying *v, const struct sealed_volume *volume)
+{
+	if (volume->on_disk && !v->o->quiet && !v->o->json)
+		printf("left over by a repack: %s\n", volume->name);
+}
+
+static bool
+where_moved(void *arg, const char *volume, uint32_t frame, uint64_t offset,
+    struct kept *to, bool *found_it, struct err *err)
+{
+	return index_moved(arg, volume, frame, offset, to, found_it, err);
+}
+
 static bool
 check_volumes(struct verifying *v, struct err *err)
 {
+	archive_reader_moved(v->reader, where_moved, v->archive.index);
 	atomic_store(&v->meter.mailboxes, v->n);
 	for (size_t i = 0; i < v->n && !stop_asked(); i++) {
 		const struct sealed_volume *volume = &v->volumes[i];
 		meter_set_mailbox(&v->meter, volume->name);
 		bool ok = true;
-		if (!volume->open && !volume->on_disk)
+		if (volume->replaced || volume->draft)
+			tell_left_over(v, volume);
+		else if (!volume->open && !volume->on_disk)
 			found(v, volume->name, NULL, "the volume is missing");
 		else if (!volume->open)
 			ok = check_sealed(v, i, err);
