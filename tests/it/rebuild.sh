@@ -69,6 +69,9 @@ saved() {
 	cp -a "$W/state" "$ARCHIVE"
 }
 
+# What is told of messages: all that volumes know without a manifest.
+told='^(content|header|stored|frame|volume|placement|delivery|former)'
+
 # same_index WHAT: as it was before.
 same_index() {
 	tables "$ARCHIVE" >"$W/tables.now"
@@ -190,6 +193,33 @@ expect_exit 0 mailhaul verify "$ARCHIVE"
 expect_exit 0 late
 check_archive "$ARCHIVE"
 compare_archive "$W/dump" "$ARCHIVE" --account two@x
+
+say "processes that died at their work, each with its volume"
+new_archive
+install -m 600 /dev/null "$W/accounts.csv"
+printf 'source_user,source_password\n%s,%s\n%s,%s\n' alice \
+	"$(cat "$PASSWORD_FILE")" bob "$(cat "$PASSWORD_FILE")" >"$W/accounts.csv"
+cat >"$W/tenant.yaml" <<CONF
+archive: ${ARCHIVE##*/}
+source: { url: "imaps://$HOST:$IMAPS_PORT/", ca_file: "$CA_FILE" }
+accounts: ./accounts.csv
+jobs: 2
+retry_wait: 0.05
+CONF
+MAILHAUL_CRASH_AT="archive: after a finished volume is synced" \
+	expect_exit 137 mailhaul run -c "$W/tenant.yaml"
+parts=$(find "$ARCHIVE/volumes" -name '*.part' | wc -l)
+[ "$parts" -gt 0 ] || fail "no volume was left open"
+tables "$ARCHIVE" | grep -E "$told" >"$W/told"
+rm "$ARCHIVE"/mailhaul.db*
+expect_exit 0 rebuild
+tables "$ARCHIVE" | grep -E "$told" >"$W/told.now"
+assert_same "$W/told" "$W/told.now" "what $parts open volumes told"
+assert_says "$W/out" 'before its manifest was written'
+expect_exit 0 mailhaul run -c "$W/tenant.yaml"
+check_archive "$ARCHIVE"
+compare_archive "$W/dump" "$ARCHIVE" --account bob@127.0.0.1
+say "$parts volumes were left open"
 
 say "a damaged volume: the rest is there, the next run heals it"
 ARCHIVE=$W/archive1
