@@ -54,9 +54,12 @@ UPDATE run SET state = ?2, ended = ?3 WHERE id = ?1;
 -- Accounts that were open when their run ended were interrupted.
 -- name: run_jobs_close
 UPDATE run_job SET state = 3 WHERE run = ?1 AND state = 0;
--- A mailbox that a second attempt did not come to.
+-- Listed, and no word of it since: the process that knew it died.
 -- name: run_counts_close
-UPDATE run_mailbox SET already = 0 WHERE run = ?1 AND already < 0;
+UPDATE run_mailbox SET unknown = inventory - already - delivered - duplicate
+  - excluded - repaired - quarantined - unreadable - vanished
+WHERE run = ?1 AND inventory > already + delivered + duplicate + excluded
+  + repaired + quarantined + unreadable + vanished + unknown;
 -- name: run_job_begin
 INSERT INTO run_job (run, job, state, started) VALUES (?1, ?2, 0, ?3)
 ON CONFLICT (run, job) DO UPDATE SET state = 0, started = excluded.started,
@@ -342,12 +345,6 @@ ON CONFLICT (job, mailbox, okey) DO UPDATE SET outcome = excluded.outcome,
 INSERT INTO note (job, mailbox, okey, run, class, text)
 VALUES (?1, ?2, ?3, ?4, ?5, ?6)
 ON CONFLICT (job, mailbox, okey, run, class) DO UPDATE SET text = excluded.text;
--- What this run delivered already will be found as already there.
--- name: count_again
-UPDATE run_mailbox SET scanned = 0, already = -delivered, duplicate = 0,
-  excluded = 0, repaired = 0, quarantined = 0, unreadable = 0, vanished = 0,
-  unknown = 0
-WHERE run = ?1 AND job = ?2;
 -- name: count_add
 INSERT INTO run_mailbox (run, job, mailbox, scanned, inventory, already,
   delivered, duplicate, excluded, repaired, quarantined, unreadable, vanished,
@@ -535,8 +532,8 @@ ORDER BY s.volume = ?2 DESC, s.volume LIMIT 1;
 SELECT class, text FROM note WHERE job = ?1 AND mailbox = ?2 AND okey = ?3
 ORDER BY run DESC, class LIMIT 1;
 -- name: run_rows
-SELECT s.key, t.key, m.display, m.uidvalidity, rm.scanned, rm.inventory,
-  max(rm.already, 0), rm.delivered, rm.duplicate, rm.excluded, rm.repaired,
+SELECT m.id, s.key, t.key, m.display, m.uidvalidity, rm.scanned, rm.inventory,
+  rm.already, rm.delivered, rm.duplicate, rm.excluded, rm.repaired,
   rm.quarantined, rm.unreadable, rm.vanished, rm.unknown
 FROM run_mailbox rm JOIN mailbox m ON m.id = rm.mailbox
   JOIN job j ON j.id = rm.job
@@ -571,7 +568,7 @@ SELECT
 SELECT s.key, s.kind, t.key, m.display, m.name, m.uidvalidity, m.restart,
   m.separator, m.special_use, m.subscribed, m.mailbox_id,
   m.last_run IS NOT NULL, m.ended IS ?1, b.name, b.uidvalidity, b.restart,
-  rm.run IS NOT NULL, rm.scanned, rm.inventory, max(rm.already, 0),
+  rm.run IS NOT NULL, rm.scanned, rm.inventory, rm.already,
   rm.delivered, rm.duplicate, rm.excluded, rm.repaired, rm.quarantined,
   rm.unreadable, rm.vanished, rm.unknown
 FROM job j JOIN account s ON s.id = j.source JOIN account t ON t.id = j.target

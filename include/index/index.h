@@ -56,6 +56,7 @@ bool index_run_begin(struct index *, const char *name, const char *command,
 /* The run that another connection of this process began is this one's: it
  * knows the hour when it ends, however it ends. No transaction. */
 void index_run_take(struct index *, uint64_t run);
+/* What a mailbox listed and nobody settled counts as unknown from then on. */
 bool index_run_end(
     struct index *, uint64_t run, enum index_run_state, struct err *);
 bool index_run_manifest(
@@ -278,11 +279,6 @@ enum { INDEX_ADD_ONLY = -1 };
  * alone if scanned is INDEX_ADD_ONLY. */
 bool index_count(struct index *, uint64_t run, uint64_t job, uint64_t mailbox,
     const struct index_counts *, struct err *);
-/* The job is tried once more in the same run: its sums start anew, but for
- * what was delivered, which will be found as already there (and is taken off
- * there). Inside or outside a transaction. */
-bool index_count_again(
-    struct index *, uint64_t run, uint64_t job, struct err *);
 /* volume and frame rows; archive: the target account. */
 bool index_progress(struct index *, uint64_t run, uint64_t archive,
     const struct progress *, struct err *);
@@ -404,6 +400,7 @@ bool index_mailbox_sums(struct index *, const struct index_query *,
     struct err *);
 /* run_mailbox rows of a run, with names; each also gets the job's ends. */
 struct index_run_row {
+	uint64_t id;                 /* of the mailbox */
 	const char *source, *target; /* account keys */
 	const char *mailbox;         /* display */
 	uint64_t uidvalidity;

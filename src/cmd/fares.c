@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "base/text.h"
+#include "job.h"
 #include "rows.h"
 #include "screen.h"
 
@@ -38,14 +39,6 @@ is_well(const struct fate *f)
 	return strcmp(fares_word(f), "complete") == 0;
 }
 
-/* What was listed, but neither copied nor there nor left out by a rule. */
-static uint64_t
-failed_messages(const struct index_counts *c)
-{
-	return c->by[OUTCOME_QUARANTINED] + c->by[OUTCOME_UNREADABLE] +
-	       c->by[OUTCOME_UNKNOWN];
-}
-
 static void
 table_row(struct buf *out, const struct lineup *l, const struct fate *f)
 {
@@ -57,7 +50,7 @@ table_row(struct buf *out, const struct lineup *l, const struct fate *f)
 	    text_count(listed, sizeof(listed), c->inventory),
 	    text_count(copied, sizeof(copied), c->by[OUTCOME_DELIVERED]),
 	    text_count(already, sizeof(already), c->already),
-	    text_count(failed, sizeof(failed), failed_messages(c)),
+	    text_count(failed, sizeof(failed), job_failed_messages(c)),
 	    fares_word(f));
 }
 

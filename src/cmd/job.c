@@ -64,10 +64,16 @@ job_options(struct haul_options *haul, const struct options *o,
 		   &haul->job, err);
 }
 
+uint64_t
+job_failed_messages(const struct index_counts *c)
+{
+	return c->by[OUTCOME_QUARANTINED] + c->by[OUTCOME_UNREADABLE] +
+	       c->by[OUTCOME_UNKNOWN];
+}
+
 int
 job_exit_code(const struct haul_result *r, bool ok, const struct err *err)
 {
-	const uint64_t *by = r->counts.by;
 	if (r->interrupted)
 		return 128 + stop_signal();
 	if (!ok && r->parked)
@@ -75,9 +81,7 @@ job_exit_code(const struct haul_result *r, bool ok, const struct err *err)
 	if (!ok)
 		return exit_of(err);
 	if (r->mailboxes_failed > 0 || !r->balanced ||
-	    by[OUTCOME_QUARANTINED] + by[OUTCOME_UNREADABLE] +
-		    by[OUTCOME_UNKNOWN] >
-		0)
+	    job_failed_messages(&r->counts) > 0)
 		return EXIT_SOME_FAILED;
 
 	return EXIT_OK;

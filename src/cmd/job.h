@@ -11,6 +11,8 @@ bool job_retry_wait(const struct options *, long *ms, struct err *);
 /* What the options and the two ports say; ids found or made in to's index. */
 bool job_options(struct haul_options *, const struct options *,
     struct source_port *from, struct archive_port *to, struct err *);
+/* Listed, but neither kept nor left out by a rule nor gone. */
+uint64_t job_failed_messages(const struct index_counts *);
 /* ok, err: of haul_run. */
 int job_exit_code(const struct haul_result *, bool ok, const struct err *);
 

@@ -30,8 +30,9 @@ struct fate {
 	int exit_code; /* as if it had been alone; ended only */
 	struct index_counts counts;
 	uint64_t mailboxes, mailboxes_excluded, mailboxes_failed, octets;
-	struct err *err;               /* owned; NULL: it has not failed */
-	struct haul_failure *failures; /* owned: of mailboxes, of all tries */
+	struct err *err; /* owned; NULL: it has not failed */
+	struct haul_failure
+	    *failures; /* owned: of mailboxes, in the last try */
 	size_t failure_count;
 };
 

@@ -240,6 +240,9 @@ static bool
 read_sums(struct running *r, struct err *err)
 {
 	struct lineup *l = &r->out.lineup;
+	/* A dry run has no rows: the last try's word is all there is. */
+	if (r->archive.run == 0)
+		return true;
 	struct naming all = { .rows = mem_array(l->n + 1, sizeof(*all.rows)) };
 	for (size_t i = 0; i < l->n; i++) {
 		struct fate *f = &l->fates[i];
@@ -253,9 +256,8 @@ read_sums(struct running *r, struct err *err)
 		};
 	}
 	qsort(all.rows, all.n, sizeof(*all.rows), by_name);
-	bool ok = all.n == 0 || r->archive.run == 0 ||
-		  index_run_rows(
-		      r->archive.index, r->archive.run, add_row, &all, err);
+	bool ok = all.n == 0 || index_run_rows(r->archive.index, r->archive.run,
+				    add_row, &all, err);
 	for (size_t i = 0; i < all.n; i++)
 		name_the_rest(&all.rows[i].fate->counts);
 	free(all.rows);
@@ -276,6 +278,18 @@ add_up(struct running *r)
 		r->sums.mailboxes_excluded += f->mailboxes_excluded;
 		r->sums.mailboxes_failed += f->mailboxes_failed;
 		r->sums.octets += f->octets;
+	}
+}
+
+/* Whatever a try said of itself: the sums of all of them decide. */
+static void
+judge_sums(struct lineup *l)
+{
+	for (size_t i = 0; i < l->n; i++) {
+		struct fate *f = &l->fates[i];
+		if (f->state == FATE_ENDED && f->exit_code == EXIT_OK &&
+		    job_failed_messages(&f->counts) > 0)
+			f->exit_code = EXIT_SOME_FAILED;
 	}
 }
 
@@ -355,11 +369,12 @@ static int
 end(struct running *r)
 {
 	struct err err;
-	int code = code_of(r);
 	if (r->out.failed)
 		screen_error(&r->out.err);
-	bool ok = take_index_back(r, &err) &&
-		  (r->archive.run == 0 || end_run(r, code, &err));
+	bool ok = take_index_back(r, &err);
+	judge_sums(&r->out.lineup);
+	int code = code_of(r);
+	ok = ok && (r->archive.run == 0 || end_run(r, code, &err));
 	if (!ok) {
 		int worse = screen_error(&err);
 		code = r->out.failed ? code : worse;

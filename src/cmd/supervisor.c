@@ -125,6 +125,15 @@ finish(struct slot *slot, bool seal)
 	slot->state = SLOT_ENDING;
 }
 
+/* What an earlier try failed at, this one tells again or has mended. */
+static void
+forget_failures(struct fate *f)
+{
+	for (size_t i = 0; i < f->failure_count; i++)
+		free(f->failures[i].mailbox);
+	f->failure_count = 0;
+}
+
 static void
 give(struct supervisor *s, struct slot *slot, struct fate *f)
 {
@@ -135,13 +144,13 @@ give(struct supervisor *s, struct slot *slot, struct fate *f)
 		memcpy(o.secret, secret, len);
 		o.has_secret = true;
 	}
-	o.again = f->tries > 0;
 	slot->state = SLOT_BUSY;
 	slot->fate = f;
 	slot->again = f->again;
 	s->busy[slot - s->slots] = true;
 	s->board.running++;
 	lineup_begin(lineup(s), f);
+	forget_failures(f);
 	order(slot, &o);
 	explicit_bzero(o.secret, sizeof(o.secret));
 }

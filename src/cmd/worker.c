@@ -130,7 +130,7 @@ as_account(struct err *err)
 }
 
 static bool
-begin_job(struct worker *w, struct job *j, bool again, struct err *err)
+begin_job(struct worker *w, struct job *j, struct err *err)
 {
 	struct archive_port *p = &w->archive;
 	if (!job_options(&j->haul, &j->options, &j->from, p, err))
@@ -139,8 +139,6 @@ begin_job(struct worker *w, struct job *j, bool again, struct err *err)
 	j->haul.keep_open = true;
 	if (p->run == 0)
 		return true;
-	if (again && !index_count_again(p->index, p->run, j->haul.job, err))
-		return false;
 	j->begun = index_run_job_begin(p->index, p->run, j->haul.job, err);
 
 	return j->begun;
@@ -155,7 +153,7 @@ copy_account(
 		order->has_secret ? order->secret : NULL, &j->options, &j->from,
 		err))
 		return as_account(err);
-	if (!begin_job(w, j, order->again, err))
+	if (!begin_job(w, j, err))
 		return false;
 	meter_set_phase(w->meter, METER_CONNECTING);
 	if (!source_port_connect(&j->from, &j->source, err))

@@ -24,7 +24,6 @@ enum order_kind {
 struct order {
 	enum order_kind kind;
 	uint32_t account; /* of tenant.accounts.items */
-	bool again;       /* tried before in this run */
 	bool seal;
 	bool has_secret; /* tenant_secret was not NULL */
 	char secret[WORKER_SECRET_MAX + 1];

@@ -181,16 +181,14 @@ settle_open(struct settle *s, const struct belt *b, struct err *err)
 	free(s->name);
 	s->name = mem_str(b->display);
 
-	return sums_open(s->sums, b->box, b->mailbox, b->display,
-	    b->uidvalidity, b->counts.inventory, err);
+	return sums_open(s->sums, b->box, b->mailbox, b->counts.inventory, err);
 }
 
 static bool
 settle_same(struct settle *s, const struct belt *b, struct err *err)
 {
 	bool balanced;
-	if (!sums_open(s->sums, b->box, b->mailbox, b->display, b->uidvalidity,
-		b->counts.inventory, err))
+	if (!sums_open(s->sums, b->box, b->mailbox, b->counts.inventory, err))
 		return false;
 	struct index_counts c = b->counts;
 	c.inventory = 0;

@@ -10,16 +10,16 @@ struct sum {
 	/* The passes before, in this run. */
 	bool repeated, before_whole;
 	struct index_counts before;
-	struct index_counts here; /* of this pass */
-	bool closed;
+	struct index_counts here;    /* of this pass */
+	bool closed;                 /* seen to its end */
+	bool left;                   /* nothing more comes of it */
 	struct index_counts saved;   /* what the row says */
 	struct index_counts durable; /* the same, committed */
 	bool touched;                /* since the last commit */
 };
 
-struct earlier {       /* of another try of the account in this run */
-	char *display; /* owned */
-	uint64_t uidvalidity;
+struct earlier { /* of another try of the account in this run */
+	uint64_t mailbox;
 	struct index_counts counts;
 };
 
@@ -51,8 +51,6 @@ sums_free(struct sums **sums)
 	struct sums *s = *sums;
 	if (s == NULL)
 		return;
-	for (size_t i = 0; i < s->earlier_count; i++)
-		free(s->earlier[i].display);
 	free(s->earlier);
 	free(s->touched);
 	free(s->array);
@@ -69,8 +67,7 @@ add_earlier(void *arg, const struct index_run_row *row)
 	s->earlier =
 	    mem_grow(s->earlier, s->earlier_count + 1, sizeof(*s->earlier));
 	s->earlier[s->earlier_count++] = (struct earlier){
-		.display = mem_str(row->mailbox),
-		.uidvalidity = row->uidvalidity,
+		.mailbox = row->id,
 		.counts = row->counts,
 	};
 
@@ -112,24 +109,40 @@ name_the_rest(struct index_counts *c)
 		c->by[OUTCOME_UNKNOWN] += c->inventory - sum;
 }
 
+static uint64_t
+least(uint64_t a, uint64_t b)
+{
+	return a < b ? a : b;
+}
+
+/* What the passes before copied is found as already there. Until this one has
+ * come to all of it, the rest is taken to be there too: a process may die at
+ * any moment, and then this is what is known. */
+static void
+take_copied(struct index_counts *c, uint64_t copied, bool closed)
+{
+	uint64_t found = least(copied, c->already);
+	c->already -= found;
+	uint64_t room = c->inventory - least(sum_of(c), c->inventory);
+	uint64_t more = closed ? found : least(copied, room);
+	c->by[OUTCOME_DELIVERED] += more > found ? more : found;
+}
+
 /* What this mailbox comes to in the run, by now. */
 static struct index_counts
 total(const struct sum *sum)
 {
 	struct index_counts c = sum->here;
-	if (!sum->repeated)
-		return c;
-	uint64_t copied = sum->before.by[OUTCOME_DELIVERED];
-	if (sum->closed || !sum->before_whole) {
-		if (copied > c.already)
-			copied = c.already;
-		c.already -= copied;
-		c.by[OUTCOME_DELIVERED] += copied;
+	if (sum->repeated && sum->before_whole && !sum->closed) {
+		c = sum->before;
+		c.inventory += sum->here.by[OUTCOME_DELIVERED];
+		c.by[OUTCOME_DELIVERED] += sum->here.by[OUTCOME_DELIVERED];
 		return c;
 	}
-	c = sum->before;
-	c.inventory += sum->here.by[OUTCOME_DELIVERED];
-	c.by[OUTCOME_DELIVERED] += sum->here.by[OUTCOME_DELIVERED];
+	if (sum->repeated)
+		take_copied(&c, sum->before.by[OUTCOME_DELIVERED], sum->closed);
+	if (sum->left && !sum->closed)
+		name_the_rest(&c);
 
 	return c;
 }
@@ -198,16 +211,16 @@ sum_of_box(struct sums *s, size_t box)
 }
 
 static void
-take_earlier(
-    struct sums *s, struct sum *sum, const char *display, uint64_t uidvalidity)
+take_earlier(struct sums *s, struct sum *sum, uint64_t mailbox)
 {
 	for (size_t i = 0; i < s->earlier_count; i++) {
-		struct earlier *e = &s->earlier[i];
-		if (e->uidvalidity != uidvalidity ||
-		    strcmp(e->display, display) != 0)
+		const struct index_counts *c = &s->earlier[i].counts;
+		if (s->earlier[i].mailbox != mailbox)
 			continue;
 		sum->repeated = true;
-		sum->before = sum->saved = sum->durable = e->counts;
+		sum->before = sum->saved = sum->durable = *c;
+		sum->before_whole =
+		    c->scanned != 0 && sum_of(c) == c->inventory;
 	}
 }
 
@@ -229,19 +242,19 @@ begin_again(struct sums *s, struct sum *sum, uint64_t mailbox, struct err *err)
 }
 
 bool
-sums_open(struct sums *s, size_t box, uint64_t mailbox, const char *display,
-    uint64_t uidvalidity, uint64_t inventory, struct err *err)
+sums_open(struct sums *s, size_t box, uint64_t mailbox, uint64_t inventory,
+    struct err *err)
 {
 	if (!sums_leave(s, err))
 		return false;
 	struct sum *sum = sum_of_box(s, box);
 	if (sum->mailbox == 0)
-		take_earlier(s, sum, display, uidvalidity);
+		take_earlier(s, sum, mailbox);
 	else if (!begin_again(s, sum, mailbox, err))
 		return false;
 	sum->mailbox = mailbox;
 	sum->here = (struct index_counts){ .inventory = inventory };
-	sum->closed = false;
+	sum->closed = sum->left = false;
 	s->at_hand = box + 1;
 	touch(s, sum);
 
@@ -292,8 +305,7 @@ sums_leave(struct sums *s, struct err *err)
 		return true;
 	struct sum *sum = &s->array[s->at_hand - 1];
 	s->at_hand = 0;
-	if (!sum->closed)
-		name_the_rest(&sum->here);
+	sum->left = true;
 
 	return save(s, sum, err);
 }

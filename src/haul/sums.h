@@ -13,17 +13,19 @@
  * the last one, and of what it calls already there, as many as the passes
  * before had copied count as copied. So "copied" is what the run copied, and
  * the sums balance. A generation that was left has a row of zeros. A repeat
- * that broke off behind a pass that was whole adds what it copied.
+ * that broke off behind a pass that was whole adds what it copied; behind
+ * another one it doesn't take back what that had copied.
  */
 struct sums;
 struct sums *sums_new(const struct haul_options *, struct index *);
 void sums_free(struct sums **);
-/* What an earlier try of this account counted in this run. */
+/* What an earlier try of this account counted in this run: the rows as they
+ * are. Nobody else takes anything off them. */
 bool sums_load(struct sums *, struct err *);
 
 /* The mailbox at hand: box is its number in the list. Inside a transaction. */
-bool sums_open(struct sums *, size_t box, uint64_t mailbox, const char *display,
-    uint64_t uidvalidity, uint64_t inventory, struct err *);
+bool sums_open(struct sums *, size_t box, uint64_t mailbox, uint64_t inventory,
+    struct err *);
 void sums_add(struct sums *, const struct index_counts *);
 void sums_one(struct sums *, enum outcome);
 /* Messages that are already there. */

@@ -549,23 +549,6 @@ index_count(struct index *ix, uint64_t run, uint64_t job, uint64_t mailbox,
 }
 
 bool
-index_count_again(struct index *ix, uint64_t run, uint64_t job, struct err *err)
-{
-	struct sql q;
-	bool own;
-	if (!index_own_begin(ix, &own, err))
-		return false;
-	bool ok = sql_open(ix, SQL_COUNT_AGAIN, &q, err);
-	if (ok) {
-		sql_int(&q, (int64_t)run);
-		sql_int(&q, (int64_t)job);
-		ok = sql_run(&q, err);
-	}
-
-	return index_own_end(ix, own, ok, err);
-}
-
-bool
 index_delta_put(struct index *ix, uint64_t run, uint64_t job, uint64_t mailbox,
     const struct source_state *state, const uint8_t filter_sha256[32],
     struct err *err)

@@ -143,7 +143,7 @@ static const enum outcome columns[] = { OUTCOME_DELIVERED, OUTCOME_DUPLICATE,
 static void
 read_run_row(struct sql *q, struct index_run_row *row)
 {
-	*row = (struct index_run_row){ 0 };
+	*row = (struct index_run_row){ .id = (uint64_t)sql_get_int(q) };
 	row->source = sql_get_text(q);
 	row->target = sql_get_text(q);
 	row->mailbox = sql_get_text(q);

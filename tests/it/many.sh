@@ -350,3 +350,53 @@ eventually grep -q 'a signal asked' "$ARCHIVE"/runs/*.log
 kill -INT "$RUN"
 ended 130
 eventually none_is_left "$all"
+
+# ---- a second night ----
+
+# night ACCOUNT…: 20 new mails in the INBOX of each.
+night() {
+	local user i
+	for user; do
+		for ((i = 0; i < 20; i++)); do
+			{
+				printf 'Message-ID: <night.%s.%s@x>\r\nSubject: new\r\n\r\n' \
+					"$user" "$i"
+				od -An -v -tx1 -N 15000 /dev/urandom | sed 's/$/\r/'
+			} >"$W/new.eml"
+			put_mail "$user" INBOX "$W/new.eml"
+		done
+	done
+}
+
+# half_settled: some of a mailbox that had old mail is copied, and not all.
+half_settled() {
+	[ -n "$(ask "$ARCHIVE" 'SELECT 1 FROM run_mailbox
+		WHERE run = (SELECT max(id) FROM run) AND delivered > 0
+		AND delivered + already < inventory LIMIT 1')" ]
+}
+
+say "killed with old mail and some of the new settled: counted once"
+new_archive
+plain_config
+expect_exit 0 tenant --source-tls=plaintext
+night u01 u02
+start_proxy --stall 400000 --times 1
+begin --account "u01@$HOST" --account "u02@$HOST" \
+	--source-connect "127.0.0.1:$PROXY_PORT" --source-tls=plaintext
+eventually grep -q '^stall' "$PROXY_LOG"
+sleep 8 # what came is settled every 10 s
+eventually half_settled
+read -ra team <<<"$(workers "$RUN")"
+kill -KILL "${team[@]}"
+ended 0
+stop_helper "$PROXY_PID"
+assert_says "$W/run.err" 'was ended by signal'
+assert_says "$W/run.out" '^complete: [0-9,]+ listed = 40 delivered \+ [0-9,]+ already$'
+assert_equal "$(ask "$ARCHIVE" 'SELECT count(*) FROM run_mailbox WHERE
+	already < 0 OR unknown > 0 OR inventory <> already + delivered')" 0 \
+	"mailboxes that do not add up"
+assert_equal "$(ask "$ARCHIVE" 'SELECT sum(delivered) FROM run_mailbox')" \
+	$((messages + 40)) "messages copied in both nights"
+expect_exit 0 mailhaul status "$ARCHIVE"
+assert_silent_about "$W/out" 'DOES NOT ADD UP'
+check_volumes "$ARCHIVE"
