@@ -57,6 +57,7 @@ CREATE TABLE run_job (                   -- how each account fared in a run
   state INT NOT NULL CHECK (state BETWEEN 0 AND 3), -- as in run
   started INT NOT NULL, ended INT,
   exit_code INT NOT NULL DEFAULT 0, text TEXT,  -- why it failed
+  partial INT NOT NULL DEFAULT 0,        -- mailboxes were left out
   PRIMARY KEY (run, job)) STRICT, WITHOUT ROWID;
 CREATE INDEX run_job_j ON run_job(job, run);
 

@@ -63,15 +63,16 @@ WHERE run = ?1 AND inventory > already + delivered + duplicate + excluded
 -- name: run_job_begin
 INSERT INTO run_job (run, job, state, started) VALUES (?1, ?2, 0, ?3)
 ON CONFLICT (run, job) DO UPDATE SET state = 0, started = excluded.started,
-  ended = NULL, exit_code = 0, text = NULL;
+  ended = NULL, exit_code = 0, text = NULL, partial = 0;
 -- name: run_job_end
-UPDATE run_job SET state = ?3, exit_code = ?4, text = ?5, ended = ?6
+UPDATE run_job SET state = ?3, exit_code = ?4, text = ?5, ended = ?6,
+  partial = ?7
 WHERE run = ?1 AND job = ?2;
 -- name: run_jobs
 -- scan: accounts are few
 SELECT rj.run, rj.job, r.name, s.kind, s.key, t.key,
   iif(rj.state = 0 AND r.state <> 0, 3, rj.state), rj.started, rj.ended,
-  rj.exit_code, rj.text
+  rj.exit_code, rj.text, rj.partial
 FROM account s JOIN job j ON j.source = s.id
   JOIN run_job rj ON rj.job = j.id JOIN run r ON r.id = rj.run
   JOIN account t ON t.id = j.target
@@ -80,14 +81,19 @@ ORDER BY s.key, s.id, rj.run, rj.job;
 -- name: run_jobs_of_run
 SELECT rj.run, rj.job, r.name, s.kind, s.key, t.key,
   iif(rj.state = 0 AND r.state <> 0, 3, rj.state), rj.started, rj.ended,
-  rj.exit_code, rj.text
+  rj.exit_code, rj.text, rj.partial
 FROM run_job rj JOIN run r ON r.id = rj.run JOIN job j ON j.id = rj.job
   JOIN account s ON s.id = j.source JOIN account t ON t.id = j.target
 WHERE rj.run = ?1 AND (?2 IS NULL OR s.key = ?2)
 ORDER BY s.key, s.id, rj.job;
+-- A run that left mailboxes out tells of those that it read, or saw end.
 -- name: as_of
-SELECT max(rj.run) FROM job j JOIN run_job rj ON rj.job = j.id
-WHERE j.source = ?1 AND rj.state = 1 AND rj.ended <= ?2;
+SELECT max(rj.run) FROM mailbox m JOIN job j ON j.source = m.account
+  JOIN run_job rj ON rj.job = j.id
+WHERE m.id = ?1 AND rj.state = 1 AND rj.ended <= ?2
+  AND (NOT rj.partial OR m.ended = rj.run OR EXISTS (
+    SELECT 1 FROM run_mailbox rm
+    WHERE rm.run = rj.run AND rm.job = rj.job AND rm.mailbox = m.id));
 -- name: run_manifest
 UPDATE run SET manifest_sha256 = ?2 WHERE id = ?1;
 -- name: runs
@@ -782,8 +788,8 @@ ON CONFLICT (name) DO UPDATE SET started = excluded.started,
   ended = excluded.ended, state = excluded.state, command = excluded.command,
   manifest_sha256 = coalesce(excluded.manifest_sha256, manifest_sha256);
 -- name: rebuild_run_job
-INSERT INTO run_job (run, job, state, started, ended, exit_code, text)
-VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7) ON CONFLICT (run, job) DO NOTHING;
+INSERT INTO run_job (run, job, state, started, ended, exit_code, text, partial)
+VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8) ON CONFLICT (run, job) DO NOTHING;
 -- name: rebuild_box_find
 SELECT id FROM mailbox
 WHERE account = ?1 AND name = ?2 AND uidvalidity = ?3 AND restart = ?4;

@@ -54,6 +54,7 @@ struct inventory_account { /* how an account fared in the run */
 	int64_t started, ended; /* 0: never told */
 	int exit_code;
 	const char *text; /* why it failed; "": it didn't */
+	bool partial;     /* mailboxes were left out */
 };
 struct inventory_row {
 	struct catalog_row row; /* claim KNOWN: no entry, frame, offset */

@@ -24,6 +24,7 @@ struct manifest_account { /* how an account fared */
 	int64_t started, ended;
 	int exit_code;
 	const char *text; /* why it failed; "" */
+	bool partial;     /* mailboxes were left out */
 };
 struct manifest_mailbox {
 	const char *account, *kind, *mailbox;

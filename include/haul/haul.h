@@ -57,6 +57,8 @@ struct haul_result {
 	bool balanced;    /* outcomes sum to the inventory everywhere */
 	bool interrupted; /* a stop was asked for */
 	bool parked;      /* a throttle outlasted max_pause_ms */
+	bool partial;     /* some mailbox of the account was neither read nor
+			     known to be gone, or was left out by a rule */
 };
 
 /*

@@ -82,11 +82,15 @@ struct index_run_job {
 	int64_t started, ended; /* unix s; ended 0: never told */
 	int exit_code;
 	const char *text; /* why it failed; "": it didn't */
+	/* Mailboxes were left out by a rule, or nobody knows what became of
+	 * them: it tells of those that it read, or saw end. */
+	bool partial;
 };
 bool index_run_job_begin(
     struct index *, uint64_t run, uint64_t job, struct err *);
 bool index_run_job_end(struct index *, uint64_t run, uint64_t job,
-    enum index_run_state, int exit_code, const char *text, struct err *);
+    enum index_run_state, bool partial, int exit_code, const char *text,
+    struct err *);
 /* Ordered by source, run; run 0: all; source NULL: all. each false: stop. */
 bool index_run_jobs(struct index *, uint64_t run, const char *source,
     bool (*each)(void *arg, const struct index_run_job *), void *arg,
@@ -324,9 +328,9 @@ struct index_query { /* all borrowed; NULL, 0 or "" means any */
 	uint64_t run;          /* whose outcome, as it is now, is of that run */
 	/*
 	 * The state of a past moment: 0: as it is now. as_of_run: what stood
-	 * after that run; as_of: unix s, for each account what stood after its
-	 * last complete run that had ended by then (index_as_of). An account
-	 * without one has no rows.
+	 * after that run; as_of: unix s, for each mailbox what stood after the
+	 * account's last complete run that told of it and had ended by then
+	 * (index_as_of). A mailbox without one has no rows.
 	 */
 	uint64_t as_of_run;
 	int64_t as_of;
@@ -337,9 +341,10 @@ struct index_query { /* all borrowed; NULL, 0 or "" means any */
 	 * other term but account is left alone. Costs what there is of it. */
 	uint64_t changes;
 };
-/* The account's last complete run that ended at or before a moment; *run 0:
+/* The account's last complete run that ended at or before a moment and tells of
+ * the mailbox: it wasn't partial, or read this one, or saw it end; *run 0:
  * none. */
-bool index_as_of(struct index *, uint64_t account, int64_t when, uint64_t *run,
+bool index_as_of(struct index *, uint64_t mailbox, int64_t when, uint64_t *run,
     struct err *);
 enum index_change { /* with query.changes */
 	CHANGE_NONE,

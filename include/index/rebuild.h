@@ -42,6 +42,7 @@ struct rebuild_account {
 	int64_t started, ended; /* 0: never told */
 	int exit_code;
 	const char *text; /* "": none */
+	bool partial;
 };
 bool rebuild_account(
     struct rebuild *, const struct rebuild_account *, struct err *);

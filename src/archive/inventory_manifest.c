@@ -82,6 +82,7 @@ take_account(struct manifest_reading *m, const json_t *line)
 		.target = text_or(line, "target", "archive"),
 		.state = text_or(line, "state", ""),
 		.text = text_or(line, "text", ""),
+		.partial = strcmp(text_or(line, "scope", ""), "partial") == 0,
 	};
 	if (account.account == NULL || account.account[0] == '\0' ||
 	    !inventory_number(line, "exit_code", &code) || code > INT_MAX ||

@@ -228,6 +228,7 @@ manifest_account(
 	put_time(line, "ended", a->ended);
 	put(line, "exit_code", json_integer(a->exit_code));
 	put_text(line, "text", a->text);
+	put_text(line, "scope", a->partial ? "partial" : "full");
 
 	return add_line(m, line, err);
 }

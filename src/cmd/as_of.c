@@ -91,6 +91,7 @@ struct resolving { /* rows come by account, then by run */
 	int64_t when;
 	char account[256], run[40];
 	int64_t ended; /* of that run; 0: none yet */
+	bool partial;  /* it left mailboxes out */
 	uint64_t accounts, found;
 };
 
@@ -105,8 +106,11 @@ tell(struct resolving *r)
 	if (r->ended == 0)
 		fprintf(stderr, "%s: no complete run by then\n", r->account);
 	else
-		fprintf(stderr, "%s: as of the run %s (%s)\n", r->account,
-		    r->run, as_of_local(when, r->ended));
+		fprintf(stderr, "%s: as of the run %s (%s)%s\n", r->account,
+		    r->run, as_of_local(when, r->ended),
+		    r->partial ? "; mailboxes that it left out are as of the "
+				 "last complete run that read them"
+			       : "");
 }
 
 static bool
@@ -122,6 +126,7 @@ take_job(void *arg, const struct index_run_job *job)
 	if (job->state == RUN_COMPLETE && job->ended <= r->when) {
 		snprintf(r->run, sizeof(r->run), "%s", job->run_name);
 		r->ended = job->ended;
+		r->partial = job->partial;
 	}
 
 	return true;

@@ -155,7 +155,8 @@ run(struct copying *c)
 		screen_error(&err);
 	if (c->to.run != 0 &&
 	    (!index_run_job_end(c->to.index, c->to.run, c->haul.job,
-		 state_of(c, code), code, ok ? "" : err.text, &end) ||
+		 state_of(c, code), job_is_partial(&c->result, &c->source),
+		 code, ok ? "" : err.text, &end) ||
 		!archive_port_end_run(&c->to, state_of(c, code), &end))) {
 		int worse = screen_error(&end);
 		code = code == EXIT_OK ? worse : code;

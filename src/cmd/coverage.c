@@ -17,13 +17,16 @@
 
 enum { DAYS_MAX = 366 * 100, DAY_TEXT = 16 };
 
+/* What the best complete run of a day told of. */
+enum cover { COVER_NONE, COVER_PARTIAL, COVER_FULL };
+
 struct covering {
 	const struct options *o;
 	struct archive_port archive;
-	int64_t first;  /* a moment of the first day */
-	int days;       /* how many */
-	int64_t oldest; /* when the first account began; 0: none did */
-	bool *covered;  /* owned; the days of the account in hand */
+	int64_t first;       /* a moment of the first day */
+	int days;            /* how many */
+	int64_t oldest;      /* when the first account began; 0: none did */
+	enum cover *covered; /* owned; the days of the account in hand */
 	char account[256];
 	uint64_t accounts, gaps; /* gaps: accounts that have one */
 };
@@ -58,22 +61,23 @@ day_text(const struct covering *c, int day, char out[DAY_TEXT])
 
 /* ---- one account ---- */
 
-struct gap {
+struct span {
 	int from, to; /* days, both in it */
 };
 
-/* The next days without a complete run from *at on. */
+/* The next days that are covered so, from *at on. */
 static bool
-next_gap(const struct covering *c, int *at, struct gap *gap)
+next_span(
+    const struct covering *c, enum cover cover, int *at, struct span *span)
 {
-	while (*at < c->days && c->covered[*at])
+	while (*at < c->days && c->covered[*at] != cover)
 		++*at;
-	gap->from = *at;
-	while (*at < c->days && !c->covered[*at])
+	span->from = *at;
+	while (*at < c->days && c->covered[*at] == cover)
 		++*at;
-	gap->to = *at - 1;
+	span->to = *at - 1;
 
-	return gap->from < c->days;
+	return span->from < c->days;
 }
 
 static int
@@ -81,51 +85,68 @@ covered_days(const struct covering *c)
 {
 	int n = 0;
 	for (int i = 0; i < c->days; i++)
-		n += c->covered[i];
+		n += c->covered[i] != COVER_NONE;
 
 	return n;
+}
+
+static json_t *
+spans_json(const struct covering *c, enum cover cover)
+{
+	char from[DAY_TEXT], to[DAY_TEXT];
+	struct span span;
+	int at = 0;
+	json_t *spans = json_array();
+	while (next_span(c, cover, &at, &span)) {
+		json_t *pair = json_object();
+		json_object_set_new(
+		    pair, "from", json_string(day_text(c, span.from, from)));
+		json_object_set_new(
+		    pair, "to", json_string(day_text(c, span.to, to)));
+		json_array_append_new(spans, pair);
+	}
+
+	return spans;
 }
 
 static void
 print_json(const struct covering *c)
 {
 	char from[DAY_TEXT], to[DAY_TEXT];
-	struct gap gap;
-	int at = 0;
-	json_t *row = json_object(), *gaps = json_array();
+	json_t *row = json_object();
 	json_object_set_new(row, "account", json_string(c->account));
 	json_object_set_new(row, "since", json_string(day_text(c, 0, from)));
 	json_object_set_new(
 	    row, "until", json_string(day_text(c, c->days - 1, to)));
 	json_object_set_new(row, "days", json_integer(c->days));
 	json_object_set_new(row, "covered", json_integer(covered_days(c)));
-	while (next_gap(c, &at, &gap)) {
-		json_t *pair = json_object();
-		json_object_set_new(
-		    pair, "from", json_string(day_text(c, gap.from, from)));
-		json_object_set_new(
-		    pair, "to", json_string(day_text(c, gap.to, to)));
-		json_array_append_new(gaps, pair);
-	}
-	json_object_set_new(row, "gaps", gaps);
+	json_object_set_new(row, "gaps", spans_json(c, COVER_NONE));
+	json_object_set_new(row, "partial", spans_json(c, COVER_PARTIAL));
 	rows_print_json(row);
+}
+
+static void
+print_spans(const struct covering *c, enum cover cover, const char *title)
+{
+	char day[DAY_TEXT];
+	struct span span;
+	int at = 0, n = 0;
+	while (next_span(c, cover, &at, &span)) {
+		printf("%s%s", n++ == 0 ? title : ", ",
+		    day_text(c, span.from, day));
+		if (span.to > span.from)
+			printf("..%s", day_text(c, span.to, day));
+	}
 }
 
 static void
 print_text(const struct covering *c)
 {
-	char from[DAY_TEXT], to[DAY_TEXT];
-	struct gap gap;
-	int at = 0, n = 0;
 	rows_print_escaped(c->account);
 	printf("  %d of %d day%s", covered_days(c), c->days,
 	    c->days == 1 ? "" : "s");
-	while (next_gap(c, &at, &gap)) {
-		printf("%s%s", n++ == 0 ? "; no complete run: " : ", ",
-		    day_text(c, gap.from, from));
-		if (gap.to > gap.from)
-			printf("..%s", day_text(c, gap.to, to));
-	}
+	print_spans(c, COVER_NONE, "; no complete run: ");
+	print_spans(c, COVER_PARTIAL, "; mailboxes left out: ");
 	printf("\n");
 }
 
@@ -161,11 +182,13 @@ take_job(void *arg, const struct index_run_job *job)
 		if (c->account[0] != '\0')
 			tell(c);
 		snprintf(c->account, sizeof(c->account), "%s", job->source);
-		memset(c->covered, 0, (size_t)c->days);
+		memset(c->covered, 0, (size_t)c->days * sizeof(*c->covered));
 	}
 	int64_t day = day_number(job->ended) - day_number(c->first);
-	if (job->state == RUN_COMPLETE && day >= 0 && day < c->days)
-		c->covered[day] = true;
+	enum cover cover = job->partial ? COVER_PARTIAL : COVER_FULL;
+	if (job->state == RUN_COMPLETE && day >= 0 && day < c->days &&
+	    c->covered[day] < cover)
+		c->covered[day] = cover;
 
 	return true;
 }

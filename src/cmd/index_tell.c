@@ -148,7 +148,8 @@ on_account(void *arg, const struct inventory_account *told, struct err *err)
 		.started = told->started,
 		.ended = told->ended,
 		.exit_code = told->exit_code,
-		.text = told->text };
+		.text = told->text,
+		.partial = told->partial };
 
 	return rebuild_account(b->rebuild, &account, err);
 }

@@ -71,6 +71,16 @@ job_failed_messages(const struct index_counts *c)
 	       c->by[OUTCOME_UNKNOWN];
 }
 
+bool
+job_is_partial(const struct haul_result *r, const struct source *source)
+{
+	struct source_caps caps = { 0 };
+	if (source->data != NULL)
+		source->ops->capabilities(source->data, &caps);
+
+	return r->partial || r->mailboxes_excluded > 0 || caps.partial;
+}
+
 int
 job_exit_code(const struct haul_result *r, bool ok, const struct err *err)
 {

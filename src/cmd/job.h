@@ -13,6 +13,8 @@ bool job_options(struct haul_options *, const struct options *,
     struct source_port *from, struct archive_port *to, struct err *);
 /* Listed, but neither kept nor left out by a rule nor gone. */
 uint64_t job_failed_messages(const struct index_counts *);
+/* It tells of those mailboxes only that it read or saw end. */
+bool job_is_partial(const struct haul_result *, const struct source *);
 /* ok, err: of haul_run. */
 int job_exit_code(const struct haul_result *, bool ok, const struct err *);
 

@@ -54,6 +54,7 @@ write_account(void *arg, const struct index_run_job *job)
 		.ended = job->ended,
 		.exit_code = job->exit_code,
 		.text = job->text,
+		.partial = job->partial,
 	};
 	w->ok = manifest_account(w->manifest, &account, w->err);
 

@@ -194,7 +194,8 @@ end_job(struct worker *w, struct job *j, struct told *told)
 	struct err err;
 	if (j->begun &&
 	    !index_run_job_end(p->index, p->run, j->haul.job, state_of(told),
-		told->exit_code, told->ok ? "" : told->err.text, &err)) {
+		job_is_partial(&j->result, &j->source), told->exit_code,
+		told->ok ? "" : told->err.text, &err)) {
 		told->ok = false;
 		told->err = err;
 		told->exit_code = exit_of(&err);

@@ -28,7 +28,7 @@ index_run_job_begin(
 
 static bool
 put_end(struct index *ix, uint64_t run, uint64_t job,
-    enum index_run_state state, int exit_code, const char *text,
+    enum index_run_state state, bool partial, int exit_code, const char *text,
     struct err *err)
 {
 	struct sql q;
@@ -41,19 +41,20 @@ put_end(struct index *ix, uint64_t run, uint64_t job,
 	sql_int(&q, exit_code);
 	sql_text(&q, index_words(words, text));
 	sql_int(&q, clock_unix());
+	sql_int(&q, partial);
 
 	return sql_run(&q, err);
 }
 
 bool
 index_run_job_end(struct index *ix, uint64_t run, uint64_t job,
-    enum index_run_state state, int exit_code, const char *text,
+    enum index_run_state state, bool partial, int exit_code, const char *text,
     struct err *err)
 {
 	bool own;
 	if (!index_own_begin(ix, &own, err))
 		return false;
-	bool ok = put_end(ix, run, job, state, exit_code, text, err);
+	bool ok = put_end(ix, run, job, state, partial, exit_code, text, err);
 
 	return index_own_end(ix, own, ok, err);
 }
@@ -73,6 +74,7 @@ read_job(struct sql *q, struct index_run_job *job)
 	job->exit_code = (int)sql_get_int(q);
 	const char *text = sql_get_text(q);
 	job->text = text == NULL ? "" : text;
+	job->partial = sql_get_int(q) != 0;
 }
 
 bool
@@ -101,7 +103,7 @@ index_run_jobs(struct index *ix, uint64_t run, const char *source,
 }
 
 bool
-index_as_of(struct index *ix, uint64_t account, int64_t when, uint64_t *run,
+index_as_of(struct index *ix, uint64_t mailbox, int64_t when, uint64_t *run,
     struct err *err)
 {
 	struct sql q;
@@ -109,7 +111,7 @@ index_as_of(struct index *ix, uint64_t account, int64_t when, uint64_t *run,
 	*run = 0;
 	if (!sql_open(ix, SQL_AS_OF, &q, err))
 		return false;
-	sql_int(&q, (int64_t)account);
+	sql_int(&q, (int64_t)mailbox);
 	sql_int(&q, when);
 	if (!sql_step(&q, &row, err))
 		return false;

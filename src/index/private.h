@@ -134,7 +134,7 @@ struct index_filter {
 struct index_span {
 	int64_t by, beyond;
 };
-bool rows_span(struct index *, const struct index_query *, int64_t account,
+bool rows_span(struct index *, const struct index_query *, int64_t mailbox,
     struct index_span *, struct err *);
 void rows_filter_open(struct index_filter *, const struct index_query *);
 void rows_filter_bind(struct sql *, const struct index_filter *);

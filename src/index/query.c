@@ -73,7 +73,7 @@ wants_ended(const struct index_query *query)
 }
 
 bool
-rows_span(struct index *ix, const struct index_query *query, int64_t account,
+rows_span(struct index *ix, const struct index_query *query, int64_t mailbox,
     struct index_span *span, struct err *err)
 {
 	uint64_t run = query->as_of_run;
@@ -82,7 +82,7 @@ rows_span(struct index *ix, const struct index_query *query, int64_t account,
 		*span = (struct index_span){ .by = (int64_t)query->changes };
 	} else if (query->as_of != 0 && run == 0) {
 		if (!index_as_of(
-			ix, (uint64_t)account, query->as_of, &run, err))
+			ix, (uint64_t)mailbox, query->as_of, &run, err))
 			return false;
 		span->by = span->beyond = (int64_t)run;
 	} else if (run != 0) {

@@ -210,6 +210,7 @@ rebuild_account(
 	int_or_null(&q, a->ended);
 	sql_int(&q, a->exit_code);
 	sql_text(&q, a->text == NULL ? "" : a->text);
+	sql_int(&q, a->partial);
 
 	return sql_run(&q, err);
 }

@@ -23,8 +23,8 @@ struct index_rows {
 	int64_t told_late[2]; /* the mailbox and okey that was late last */
 	struct sql boxes, keys, row, former, box, linked, body, note;
 
-	struct {                        /* the mailbox of the last row */
-		int64_t id, account_id; /* 0: none yet */
+	struct {            /* the mailbox of the last row */
+		int64_t id; /* 0: none yet */
 		bool wanted;
 		uint64_t uidvalidity, generation;
 		struct index_span span;
@@ -179,11 +179,9 @@ read_box(struct index_rows *rows, struct err *err)
 	    rows_want_mailbox(query, rows->in.display.data, special_use);
 	rows->in.uidvalidity = (uint64_t)sql_get_int(q);
 	rows->in.generation = (uint64_t)sql_get_int(q);
-	int64_t account = sql_get_int(q);
-	if (account != rows->in.account_id &&
-	    !rows_span(rows->ix, query, account, &rows->in.span, err))
+	sql_get_int(q); /* its account */
+	if (!rows_span(rows->ix, query, rows->in.id, &rows->in.span, err))
 		return false;
-	rows->in.account_id = account;
 	rows->in.wanted = wanted && had_placements(q, &rows->in.span);
 
 	return true;

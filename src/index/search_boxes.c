@@ -30,16 +30,16 @@ is_asked_for(const struct search_query *q, const struct search_box *box,
 	return rows_want_mailbox(&globs, box->display, special_use);
 }
 
-/* As of when it is looked at: an account without such a run has nothing. */
+/* As of when it is looked at: a mailbox without such a run has nothing. */
 static bool
 date_box(struct search_box *box, struct index *ix, const struct search_query *q,
-    uint64_t account, struct err *err)
+    struct err *err)
 {
 	uint64_t run = 0;
 	box->run = (int64_t)q->as_of_run;
 	if (!box->wanted || q->as_of == 0)
 		return true;
-	if (!index_as_of(ix, account, q->as_of, &run, err))
+	if (!index_as_of(ix, (uint64_t)box->id, q->as_of, &run, err))
 		return false;
 	box->run = (int64_t)run;
 	box->wanted = run != 0;
@@ -64,14 +64,14 @@ read_box(struct search_boxes *boxes, struct sql *q, struct index *ix,
 		    boxes->n == 0 ? 1 : boxes->n * 2, sizeof(*boxes->array));
 	struct search_box *box = &boxes->array[boxes->n++];
 	*box = (struct search_box){ .id = sql_get_int(q) };
-	uint64_t account = (uint64_t)sql_get_int(q);
+	sql_get_int(q); /* its account */
 	box->account = copy_text(q);
 	box->display = copy_text(q);
 	const char *special_use = sql_get_text(q);
 	box->wanted = is_asked_for(query, box, special_use);
 	box->uidvalidity = (uint64_t)sql_get_int(q);
 
-	return date_box(box, ix, query, account, err);
+	return date_box(box, ix, query, err);
 }
 
 static void

@@ -82,13 +82,13 @@ sum_mailbox(struct sums *s, int64_t job, int64_t mailbox, struct err *err)
 	sum.special_use = sql_get_text(q);
 	sum.uidvalidity = (uint64_t)sql_get_int(q);
 	sql_get_int(q); /* restart */
-	int64_t account = sql_get_int(q);
+	sql_get_int(q); /* its account */
 	life.first = sql_get_int(q);
 	life.last = sql_get_int(q);
 	life.ended = sql_get_int(q);
 	if (!rows_want_mailbox(s->query, sum.mailbox, sum.special_use))
 		return true;
-	if (!rows_span(s->ix, s->query, account, &span, err))
+	if (!rows_span(s->ix, s->query, mailbox, &span, err))
 		return false;
 	if (!may_hold(&life, &span))
 		return true;

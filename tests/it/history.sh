@@ -96,6 +96,35 @@ expect_exit 1 mailhaul coverage "$ARCHIVE" --since 3d --json
 jq -e '.gaps | length == 1' "$W/out" >/dev/null || fail "one gap in JSON"
 expect_exit 2 mailhaul coverage "$ARCHIVE" --account nobody@x
 
+say "a run of one mailbox tells of no other"
+put_mail alice INBOX "$W/new.eml"
+stale=$(mailhaul ls "$ARCHIVE" --json | jq -r 'select(.mailbox != "INBOX" and
+	.messages > 1) | .mailbox' | head -n 1)
+[ -n "$stale" ] || fail "there is no other mailbox with mail"
+dove expunge -u alice mailbox "$stale" all
+as_listed >"$W/before"
+expect_exit 0 haul alice --include INBOX
+expect_exit 0 mailhaul ls "$ARCHIVE" --as-of "$(date +%F)"
+assert_says "$W/err" 'mailboxes that it left out are as of'
+expect_exit 0 mailhaul coverage "$ARCHIVE"
+assert_silent_about "$W/out" 'left out'
+sqlite3 "$ARCHIVE/mailhaul.db" 'UPDATE run_job SET ended = ended - 86400 *
+	((SELECT max(run) FROM run_job) - run)'
+expect_exit 0 mailhaul coverage "$ARCHIVE" --since 0d
+assert_says "$W/out" "1 of 1 day; mailboxes left out: $(date +%F)\$"
+expect_exit 0 mailhaul coverage "$ARCHIVE" --since 0d --json
+jq -e '.partial == [{from: .since, to: .since}] and .gaps == []' "$W/out" \
+	>"$W/json" || fail "partial days in JSON"
+as_listed --as-of "$(date +%F)" >"$W/got"
+assert_equal "$(grep -c "^$stale" "$W/got")" "$(grep -c "^$stale" "$W/before")" \
+	"what the last run that read $stale kept"
+assert_equal "$(grep -c '^INBOX' "$W/got")" \
+	"$(($(grep -c '^INBOX' "$W/before") + 1))" "what the last run read"
+last=$(mailhaul runs "$ARCHIVE" --json | tail -n 1 | jq -r .run)
+zstd -dcq "$ARCHIVE/runs/$last.jsonl.zst" |
+	jq -e 'select(.type == "account") | .scope == "partial"' >"$W/json" ||
+	fail "the manifest doesn't tell the scope"
+
 say "the archive is sound"
 check_archive "$ARCHIVE"
 expect_exit 0 mailhaul verify "$ARCHIVE"

@@ -14,7 +14,7 @@ SELECT 'job', s.kind, s.key, t.kind, t.key FROM job j
 SELECT 'run', name, started, ended, state, command, hex(manifest_sha256)
   FROM run ORDER BY id;
 SELECT 'run_job', r.name, s.key, j.state, j.started, j.ended, j.exit_code,
-  j.text FROM run_job j JOIN run r ON r.id = j.run JOIN job k ON k.id = j.job
+  j.text, j.partial FROM run_job j JOIN run r ON r.id = j.run JOIN job k ON k.id = j.job
   JOIN account s ON s.id = k.source ORDER BY 2, 3;
 SELECT 'mailbox', b.name, m.display, m.separator, m.special_use, m.mailbox_id,
   m.subscribed, f.name, l.name, e.name, o.name

@@ -16,7 +16,7 @@ Suite *suite_index_history(void);
 static void
 end_run(struct world *w, enum index_run_state state)
 {
-	OK(w, index_run_job_end(w->ix, w->run, w->job, state,
+	OK(w, index_run_job_end(w->ix, w->run, w->job, state, false,
 		  state == RUN_COMPLETE ? 0 : 6,
 		  state == RUN_COMPLETE ? "" : "the line broke", &w->err));
 	OK(w, index_run_end(w->ix, w->run, state, &w->err));
@@ -733,13 +733,56 @@ START_TEST(a_moment_is_told_by_the_last_complete_run_before_it)
 	} moments[] = { { 999, 0, "" }, { 1000, 1, "7:8:" },
 		{ 1999, 1, "7:8:" }, { 2000, 2, "7:1:" }, { 3000, 2, "7:1:" } };
 	for (size_t i = 0; i < sizeof(moments) / sizeof(moments[0]); i++) {
-		OK(&w,
-		    index_as_of(w.ix, w.source, moments[i].when, &run, &w.err));
+		OK(&w, index_as_of(w.ix, w.box, moments[i].when, &run, &w.err));
 		ck_assert_uint_eq(run, moments[i].run);
 		ck_assert_str_eq(shown(&w, &(struct index_query){ .outcome = -1,
 					       .as_of = moments[i].when }),
 		    moments[i].shown);
 	}
+	world_close(&w);
+}
+END_TEST
+
+/* The first run tells of all, the second one leaves Work out, the third not. */
+START_TEST(a_run_that_left_mailboxes_out_tells_of_those_it_read)
+{
+	static const struct source_mailbox work = {
+		.name = "Work", .display = "Work", .separator = '/'
+	};
+	struct world w;
+	struct index_counts none = { .scanned = 2 };
+	uint64_t run, box, gone, n;
+	bool is_new;
+	one_message(&w);
+	OK(&w, index_mailbox(
+		   w.ix, w.source, &work, 5, w.run, &box, &is_new, &w.err));
+	OK(&w, index_mailbox(w.ix, w.source,
+		   &(struct source_mailbox){
+		       .name = "Gone", .display = "Gone", .separator = '/' },
+		   5, w.run, &gone, &is_new, &w.err));
+	begin(&w);
+	OK(&w, index_count(w.ix, w.run, w.job, w.box, &none, &w.err));
+	OK(&w, index_end_mailbox(w.ix, w.run, gone, 0, &n, &w.err));
+	commit(&w);
+	OK(&w, index_run_job_end(
+		   w.ix, w.run, w.job, RUN_COMPLETE, true, 0, "", &w.err));
+	OK(&w, index_run_end(w.ix, w.run, RUN_COMPLETE, &w.err));
+	uint64_t partial = w.run;
+	index_close(&w.ix);
+	judge(w.path, "UPDATE run_job SET ended = 1000 * run");
+	OK(&w, index_open(&w.ix, w.path, INDEX_WRITE, &w.err));
+	const struct {
+		uint64_t box, run;
+	} rows[] = { { w.box, partial }, { gone, partial },
+		{ box, partial - 1 } };
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		OK(&w, index_as_of(w.ix, rows[i].box, 9000, &run, &w.err));
+		ck_assert_uint_eq(run, rows[i].run);
+	}
+	next_run(&w, "run-3");
+	end_run(&w, RUN_COMPLETE);
+	OK(&w, index_as_of(w.ix, box, INT64_MAX, &run, &w.err));
+	ck_assert_uint_eq(run, w.run);
 	world_close(&w);
 }
 END_TEST
@@ -771,6 +814,7 @@ suite_index_history(void)
 	tcase_add_test(t, live_mailboxes_come_by_name_with_their_state);
 	tcase_add_test(t, a_killed_run_leaves_its_accounts_interrupted);
 	tcase_add_test(t, a_moment_is_told_by_the_last_complete_run_before_it);
+	tcase_add_test(t, a_run_that_left_mailboxes_out_tells_of_those_it_read);
 	suite_add_tcase(s, t);
 
 	t = tcase_create("a life");
