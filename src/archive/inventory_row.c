@@ -5,7 +5,6 @@
 #include "catalog.h"
 #include "mail/datetime.h"
 #include "mail/flags.h"
-#include "mail/name.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -71,8 +70,11 @@ inventory_wire(
 	if (wire != NULL)
 		buf_str(out, wire);
 
+	/* As source_mailbox.name promises. */
 	return out->len <= NAME_LIMIT && out->len > 0 &&
-	       name_is_safe(out->data, out->len);
+	       memchr(out->data, '\0', out->len) == NULL &&
+	       memchr(out->data, '\r', out->len) == NULL &&
+	       memchr(out->data, '\n', out->len) == NULL;
 }
 
 static bool
