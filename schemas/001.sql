@@ -28,6 +28,7 @@ CREATE TABLE mailbox (                   -- a generation: name x UIDVALIDITY
   replaced_by INT REFERENCES mailbox,
   ended INT REFERENCES run,              -- since then no placement of it lives
   UNIQUE (account, name, uidvalidity, restart)) STRICT;
+CREATE INDEX mailbox_by ON mailbox(replaced_by) WHERE replaced_by IS NOT NULL;
 
 CREATE TABLE unique_id (                 -- text origins (UIDL, file name, offset)
   mailbox INT NOT NULL REFERENCES mailbox, text BLOB NOT NULL, ordinal INT NOT NULL,

@@ -154,12 +154,13 @@ SELECT m.id, m.name, m.display, m.mailbox_id, m.separator, m.special_use,
   d.messages
 FROM mailbox m LEFT JOIN delta d ON d.job = ?2 AND d.mailbox = m.id
 WHERE m.account = ?1 AND m.last_run IS NULL ORDER BY m.name, m.id;
--- Replaced, but its placements have not all ended.
+-- Replaced by it, or by what it replaced, under this name or another, but not
+-- all placements have ended.
 -- name: replaced_mailboxes
-SELECT o.id FROM mailbox m
-  JOIN mailbox o ON o.account = m.account AND o.name = m.name
-WHERE m.id = ?1 AND o.id <> m.id AND o.last_run IS NOT NULL
-  AND o.ended IS NULL
+WITH RECURSIVE before (id) AS (SELECT ?1 UNION
+  SELECT o.id FROM before b JOIN mailbox o ON o.replaced_by = b.id)
+SELECT o.id FROM before b JOIN mailbox o ON o.id = b.id
+WHERE o.id <> ?1 AND o.last_run IS NOT NULL AND o.ended IS NULL
 ORDER BY o.id;
 
 -- ---- consult -----------------------------------------------------------
@@ -190,11 +191,15 @@ WHERE job = ?1 AND outcome IN (0, 3, 5, 6, 8)
     WHERE p.mailbox = ?2 AND p.okey = delivery.okey AND p.to_run IS NULL)
 LIMIT 1;
 -- name: walk
-SELECT p.okey, d.outcome, p.flags, k.list FROM placement p
+SELECT p.okey, d.outcome, p.flags, p.idate, p.size, c.size, k.list
+FROM placement p
   LEFT JOIN delivery d
     ON d.job = ?1 AND d.mailbox = p.mailbox AND d.okey = p.okey
+  LEFT JOIN content c ON c.id = p.content
   LEFT JOIN keywords k ON k.id = p.kw
 WHERE p.mailbox = ?2 AND p.okey >= ?3 AND p.to_run IS NULL ORDER BY p.okey;
+-- name: top_okey
+SELECT max(okey) FROM placement WHERE mailbox = ?1;
 -- Counted side by side: a join looks each delivery up, four times slower.
 -- name: count_placements
 SELECT okey FROM placement

@@ -129,9 +129,9 @@ bool index_live_mailboxes(struct index *, uint64_t account, uint64_t job,
     bool (*each)(void *arg, const struct index_live *), void *arg,
     struct err *);
 
-/* Older generations of a mailbox's name that it replaced and whose placements
- * have not all ended: index_end_mailbox is due once it was seen whole. each
- * false: stop. */
+/* Generations that this one replaced, by one or more steps, under its name or
+ * an earlier one, and whose placements have not all ended: index_end_mailbox is
+ * due once it was seen whole or is gone. each false: stop. */
 bool index_replaced(struct index *, uint64_t mailbox,
     bool (*each)(void *arg, uint64_t id), void *arg, struct err *);
 
@@ -177,7 +177,9 @@ struct index_known {
 	uint64_t okey;
 	enum outcome outcome;
 	uint8_t flags;
-	const char *keywords; /* as flags_keywords; borrowed till the next */
+	int64_t idate;         /* DATETIME_NONE: none */
+	uint64_t size, octets; /* announced; of what is kept, 0: nothing */
+	const char *keywords;  /* as flags_keywords; borrowed till the next */
 };
 struct index_walk;
 bool index_walk_open(struct index *, struct index_walk **, uint64_t job,
@@ -186,6 +188,9 @@ bool index_walk_open(struct index *, struct index_walk **, uint64_t job,
 bool index_walk_next(
     struct index_walk *, struct index_known *, bool *end, struct err *);
 void index_walk_close(struct index_walk **);
+/* The highest okey that a placement of the mailbox ever had; 0: none did. */
+bool index_top_okey(
+    struct index *, uint64_t mailbox, uint64_t *okey, struct err *);
 /* Live placements with lo <= okey <= hi; by outcome for the job. */
 bool index_live_count(struct index *, uint64_t job, uint64_t mailbox,
     uint64_t lo, uint64_t hi, uint64_t by[OUTCOME_COUNT], struct err *);

@@ -36,11 +36,15 @@ rematch_collect(struct reading *r, struct err *err)
 {
 	struct rematch *m = &r->rematch;
 	rematch_free(m);
+	uint64_t earlier = r->box->earlier;
 	if (r->mailbox != 0 &&
 	    !index_replaced(r->f->index, r->mailbox, add_end, m, err))
 		return false;
-	if (r->box->earlier != 0)
-		add_end(m, r->box->earlier);
+	if (earlier != 0 &&
+	    !index_replaced(r->f->index, earlier, add_end, m, err))
+		return false;
+	if (earlier != 0)
+		add_end(m, earlier);
 	/* The newest are the last. */
 	for (size_t i = m->end_count; i > 0 && m->n < REMATCH_BOXES; i--)
 		m->in[m->n++].mailbox = m->ends[i - 1];

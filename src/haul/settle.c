@@ -162,15 +162,37 @@ settle_gone(struct settle *s, struct belt *b, struct err *err)
 	return true;
 }
 
+struct gone_boxes {
+	uint64_t *array; /* owned */
+	size_t n;
+};
+
+static bool
+add_gone_box(void *arg, uint64_t mailbox)
+{
+	struct gone_boxes *g = arg;
+	g->array = mem_grow(g->array, g->n + 1, sizeof(*g->array));
+	g->array[g->n++] = mailbox;
+
+	return true;
+}
+
+/* And with it what it replaced, if it was never seen whole. */
 static bool
 settle_gone_box(struct settle *s, const struct belt *b, struct err *err)
 {
-	uint64_t n = 0;
-	if (!index_end_mailbox(s->index, s->o->run, b->mailbox, 0, &n, err))
-		return false;
-	s->now.gone += n;
+	struct gone_boxes g = { 0 };
+	bool ok = index_replaced(s->index, b->mailbox, add_gone_box, &g, err);
+	add_gone_box(&g, b->mailbox);
+	for (size_t i = 0; ok && i < g.n; i++) {
+		uint64_t n = 0;
+		ok = index_end_mailbox(
+		    s->index, s->o->run, g.array[i], 0, &n, err);
+		s->now.gone += n;
+	}
+	free(g.array);
 
-	return true;
+	return ok;
 }
 
 /* ---- mailboxes ---- */

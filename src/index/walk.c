@@ -4,6 +4,7 @@
 
 #include "base/mem.h"
 #include "index/private.h"
+#include "mail/datetime.h"
 
 struct index_walk {
 	struct sql q;
@@ -42,6 +43,12 @@ index_walk_next(struct index_walk *walk, struct index_known *known, bool *end,
 	known->okey = (uint64_t)sql_get_int(q);
 	known->outcome = (enum outcome)sql_get_int(q);
 	known->flags = (uint8_t)sql_get_int(q);
+	bool none = sql_get_null(q);
+	known->idate = sql_get_int(q);
+	if (none)
+		known->idate = DATETIME_NONE;
+	known->size = (uint64_t)sql_get_int(q);
+	known->octets = (uint64_t)sql_get_int(q);
 	const char *keywords = NULL;
 	size_t len = 0;
 	if (!sql_get_null(q))
@@ -66,6 +73,25 @@ index_walk_close(struct index_walk **p)
 }
 
 /* ---- counting ---- */
+
+bool
+index_top_okey(
+    struct index *ix, uint64_t mailbox, uint64_t *okey, struct err *err)
+{
+	struct sql q;
+	bool row;
+	*okey = 0;
+	if (!sql_open(ix, SQL_TOP_OKEY, &q, err))
+		return false;
+	sql_int(&q, (int64_t)mailbox);
+	if (!sql_step(&q, &row, err))
+		return false;
+	if (row)
+		*okey = (uint64_t)sql_get_int(&q);
+	sql_close(&q);
+
+	return true;
+}
 
 static int64_t
 bounded(uint64_t okey)
