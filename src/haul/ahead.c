@@ -26,6 +26,9 @@ static void
 add_row(struct ahead *a, const struct index_known *k)
 {
 	a->rows[a->n].okey = k->okey;
+	a->rows[a->n].size = k->size;
+	a->rows[a->n].octets = k->octets;
+	a->rows[a->n].idate = k->idate;
 	a->rows[a->n].words = a->text.len;
 	a->rows[a->n].outcome = (uint8_t)k->outcome;
 	a->rows[a->n++].flags = k->flags;
@@ -100,6 +103,9 @@ ahead_peek(struct ahead *a, const struct known **row, struct err *err)
 		.okey = a->rows[a->at].okey,
 		.outcome = (enum outcome)a->rows[a->at].outcome,
 		.flags = a->rows[a->at].flags,
+		.idate = a->rows[a->at].idate,
+		.size = a->rows[a->at].size,
+		.octets = a->rows[a->at].octets,
 		.keywords = a->text.data + a->rows[a->at].words,
 	};
 	*row = &a->row;

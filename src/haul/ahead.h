@@ -16,15 +16,18 @@ struct known {
 	uint64_t okey;
 	enum outcome outcome;
 	uint8_t flags;
-	const char *keywords; /* as flags_keywords; borrowed till the next call
-			       */
+	int64_t idate;
+	uint64_t size, octets; /* as index_known's */
+	const char *keywords;  /* as flags_keywords; borrowed till the next
+				  call */
 };
 
 struct ahead {
 	struct index *index; /* borrowed; NULL: there is nothing */
 	uint64_t job, mailbox;
 	struct {
-		uint64_t okey;
+		uint64_t okey, size, octets;
+		int64_t idate;
 		size_t words; /* in text */
 		uint8_t outcome, flags;
 	} rows[AHEAD_ROWS];

@@ -144,12 +144,26 @@ judge_new(struct reading *r, const struct placement *p, const struct known *row,
 	return true;
 }
 
+/* A UID's size and INTERNALDATE never change (RFC 9051 2.3.3, 2.3.4). Of the
+ * size, what had been announced or what then came. */
+static bool
+is_other(const struct known *row, const struct placement *p)
+{
+	bool dated = row->idate != DATETIME_NONE && p->idate != DATETIME_NONE;
+
+	return (dated && row->idate != p->idate) ||
+	       (row->size != p->size && row->octets != p->size);
+}
+
 static bool
 judge(struct reading *r, const struct placement *p, const struct known *row,
     struct err *err)
 {
 	if (row == NULL || !is_kept(row->outcome))
 		return judge_new(r, p, row, err);
+	if (is_other(row, p))
+		return r->f->o->dry_run ? judge_new(r, p, NULL, err)
+					: reading_restart(r, p->okey, err);
 	count_already(r);
 	if (!same_flags(row, p))
 		push_change(r, p);
@@ -240,7 +254,7 @@ bad(struct reading *r, const struct source_event *e, struct err *err)
 	    e->why.text);
 	r->listed++;
 	r->counts.by[OUTCOME_UNREADABLE]++;
-	r->nameless = true;
+	r->nameless++;
 
 	return true;
 }

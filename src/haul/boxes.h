@@ -16,6 +16,7 @@ struct box {
 	 * was another one than before. */
 	uint64_t uidvalidity;
 	int changes;
+	bool restart; /* its UIDs name other messages than they did */
 	/* It was seen to its end, or can't have changed: what the source said
 	 * of it then. */
 	bool seen;

@@ -1,10 +1,11 @@
 /*
  * Which generation of a mailbox the source shows, and how it is to be read.
  *
- * A new UIDVALIDITY, or a UIDNEXT that went down, begins a generation. Its
- * messages are listed with their Message-IDs and looked for in the generation
- * before (rematch.c). That one ends with the transaction that stores the new
- * one's state, so a kill before leaves it to be looked into again.
+ * A new UIDVALIDITY, another MAILBOXID, a UIDNEXT that went down, or a UID that
+ * names another message than it did, begins a generation. Its messages are
+ * listed with their Message-IDs and looked for in the generation before
+ * (rematch.c). That one ends with the transaction that stores the new one's
+ * state, so a kill before leaves it to be looked into again.
  *
  * UIDVALIDITY may change under us. Then the reading is begun anew, behind a
  * barrier, as the index has to know all that was settled. A server that does
@@ -135,24 +136,104 @@ reading_is_same(
 static bool
 went_back(const struct reading *r)
 {
-	return r->delta.found &&
-	       r->opened.uidvalidity == r->delta.state.uidvalidity &&
-	       r->opened.uidnext != 0 &&
-	       r->opened.uidnext < r->delta.state.uidnext;
+	return !r->lies && r->opened.uidnext != 0 &&
+	       r->opened.uidnext < r->known_uidnext;
+}
+
+bool
+reading_restart(struct reading *r, uint64_t okey, struct err *err)
+{
+	struct box *box = r->box;
+	if (++box->changes > CHANGES_MAX)
+		return err_set(err, ERR_MAILBOX, ERR_UIDVALIDITY,
+		    "its UIDs name other messages again and again during this "
+		    "run; what was copied is kept, nothing was ended");
+	log_add(LOG_WARN,
+	    "%s: UID %" PRIu64 " names another message than it did: every "
+	    "message is looked at again, none is stored twice",
+	    box->m.display, okey);
+	box->restart = r->another = true;
+
+	return err_set(err, ERR_MAILBOX, ERR_UIDVALIDITY,
+	    "UID %" PRIu64 " names another message by now", okey);
 }
 
 static bool
 restart(struct reading *r, const struct source_mailbox *m, struct err *err)
 {
 	struct fetch *f = r->f;
-	log_add(LOG_WARN,
-	    "%s: UIDNEXT went down from %" PRIu64 " to %" PRIu64
-	    ": every message is looked at again, none is stored twice",
-	    m->display, r->delta.state.uidnext, r->opened.uidnext);
+	if (!r->box->restart)
+		log_add(LOG_WARN,
+		    "%s: UIDNEXT went down from %" PRIu64 " to %" PRIu64
+		    ": every message is looked at again, none is stored twice",
+		    m->display, r->known_uidnext, r->opened.uidnext);
+	r->box->restart = false;
 	r->fresh_volume = true;
 
 	return index_mailbox_restart(f->index, f->o->source_account, m,
 	    r->opened.uidvalidity, f->o->run, &r->mailbox, err);
+}
+
+/* ---- a UIDNEXT that went down ---- */
+
+/* Does the server list a UID that is not below its own UIDNEXT? */
+static bool
+lists_above(struct reading *r, bool *yes, struct err *err)
+{
+	struct source *source = r->f->source;
+	struct source_opened now;
+	struct source_event e = { .kind = SOURCE_LATER };
+	const struct source_state above = {
+		.uidvalidity = r->opened.uidvalidity,
+		.uidnext = r->opened.uidnext,
+		.only_new = true,
+	};
+	bool reconnected = true, told;
+	*yes = false;
+	while (!*yes && e.kind != SOURCE_END) {
+		if (reconnected && (!reading_select(r, &above, &now, err) ||
+				       !reading_is_same(r, &now, err)))
+			return false;
+		reconnected = false;
+		told = source->ops->announce(source->data, &e, err);
+		if (!told && !fetch_recover(r->f, &reconnected, err))
+			return false;
+		*yes = told && e.kind == SOURCE_SEEN && now.uidnext != 0 &&
+		       e.placement.okey >= now.uidnext;
+	}
+
+	return true;
+}
+
+/*
+ * A UIDNEXT below one that was told before, or below the UIDs of an index
+ * without a state, is that of a restored mailbox; unless it is wrong anyway:
+ * then nothing follows from it.
+ */
+static bool
+look_at_uidnext(struct reading *r, const struct source_state *state,
+    uint64_t uidvalidity, struct err *err)
+{
+	struct source_opened now;
+	uint64_t top = 0;
+	if (r->opened.uidvalidity != uidvalidity || r->opened.uidnext == 0)
+		return true;
+	if (!r->delta.found &&
+	    !index_top_okey(r->f->index, r->mailbox, &top, err))
+		return false;
+	r->known_uidnext = r->delta.found ? r->delta.state.uidnext : top + 1;
+	if (r->opened.uidnext >= r->known_uidnext)
+		return true;
+	if (!lists_above(r, &r->lies, err))
+		return false;
+	if (!reading_select(r, state, &now, err) ||
+	    !reading_is_same(r, &now, err))
+		return false;
+	r->opened = now;
+	if (r->lies)
+		r->opened.uidnext = 0;
+
+	return true;
 }
 
 /* live: the generation that the index knew; 0: none. */
@@ -164,7 +245,7 @@ enter_generation(struct reading *r, uint64_t live, struct err *err)
 	bool is_new = true;
 	if (m.mailbox_id == NULL)
 		m.mailbox_id = r->opened.mailbox_id;
-	if (went_back(r))
+	if (r->box->restart || went_back(r))
 		return restart(r, &m, err);
 	if (!index_mailbox(f->index, f->o->source_account, &m,
 		r->opened.uidvalidity, f->o->run, &r->mailbox, &is_new, err))
@@ -179,12 +260,12 @@ enter_generation(struct reading *r, uint64_t live, struct err *err)
 	return true;
 }
 
+/* full: the source tells all messages; with_ids: with their Message-IDs. */
 static bool
-look_back(struct reading *r, bool with_ids, struct err *err)
+look_back(struct reading *r, bool full, bool with_ids, struct err *err)
 {
 	struct source_opened again;
 	bool revived = r->rematch.on;
-	bool full = !went_back(r);
 	if (!rematch_collect(r, err))
 		return false;
 	r->rematch.on = r->rematch.on || revived;
@@ -251,11 +332,13 @@ reading_begin(struct reading *r, struct err *err)
 	if (!reading_select(r, &state, &r->opened, err) ||
 	    !note_uidvalidity(
 		r, found ? uidvalidity : 0, r->opened.uidvalidity, err) ||
+	    (found && !look_at_uidnext(r, &state, uidvalidity, err)) ||
 	    !enter_generation(r, live, err))
 		return false;
 	if (found && r->mailbox != live) {
+		bool full = !enough || r->opened.uidvalidity != uidvalidity;
 		enough = false;
-		if (!look_back(r, with_ids, err))
+		if (!look_back(r, full, with_ids, err))
 			return false;
 	}
 	set_pass(r, enough);

@@ -160,6 +160,10 @@ widen(struct reading *r, struct err *err)
 	ranges_free(&r->gone);
 	ranges_free(&r->missed);
 	r->missed_count = r->missed_last = r->gone_count = 0;
+	/* They are told again, and nothing tells them apart. */
+	r->listed -= r->nameless;
+	r->counts.by[OUTCOME_UNREADABLE] -= r->nameless;
+	r->nameless = 0;
 	r->pass = PASS_FULL;
 	r->new_from = r->delta.state.uidnext;
 	r->new_to = r->next_okey;
@@ -348,7 +352,7 @@ static bool
 finish(struct reading *r)
 {
 	/* A message without a row would be "already there" the next time. */
-	bool all_known = r->counts.by[OUTCOME_UNKNOWN] == 0 && !r->nameless;
+	bool all_known = r->counts.by[OUTCOME_UNKNOWN] == 0 && r->nameless == 0;
 	bool full = r->pass == PASS_FULL;
 	bool whole = r->complete && all_known;
 	bool gone = r->gone_count + r->missed_count > 0;

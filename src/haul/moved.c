@@ -21,7 +21,7 @@ has_moved(const struct box *box, const struct source_mailbox *now)
 
 	return now->uidvalidity != 0 && now->uidnext != 0 &&
 	       (now->uidvalidity != then->uidvalidity ||
-		   now->uidnext != then->uidnext ||
+		   now->uidnext > then->uidnext ||
 		   now->messages != then->messages);
 }
 

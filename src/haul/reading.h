@@ -48,10 +48,12 @@ struct reading {
 	uint64_t mailbox;  /* index id of the generation */
 	bool has_rows;     /* the index may know its messages */
 	bool fresh_volume; /* see BELT_OPEN */
-	bool another;      /* UIDVALIDITY changed: begin anew */
+	bool another; /* UIDVALIDITY changed, or what UIDs name: begin anew */
 	enum pass pass;
 	struct index_delta delta;
-	uint64_t excluded_before;    /* of the live ones a delta begins with */
+	uint64_t known_uidnext;   /* all below were given out */
+	bool lies;                /* UIDNEXT is below what the server lists */
+	uint64_t excluded_before; /* of the live ones a delta begins with */
 	struct source_opened opened; /* at first */
 	struct source_opened last;   /* by the connection at hand */
 	uint64_t modseq;             /* of the first EXAMINE */
@@ -63,7 +65,7 @@ struct reading {
 	uint64_t listed;  /* announced as new or by a full pass, bad ones too */
 	uint64_t arrived; /* of them, above the UIDNEXT of the EXAMINE */
 	struct index_counts counts; /* not yet on the belt */
-	bool nameless;              /* some message had no UID to record */
+	uint64_t nameless;          /* messages without a UID to record */
 	bool cut;                   /* a connection broke in the middle */
 	bool widened;
 	bool strange; /* the source knows messages below UIDNEXT that the index
@@ -90,6 +92,9 @@ bool reading_select(struct reading *, const struct source_state *,
 /* False, with .another set, if it has another UIDVALIDITY by now. */
 bool reading_is_same(
     struct reading *, const struct source_opened *, struct err *);
+/* False, with .another set: this UID names another message by now, so all of
+ * them may. */
+bool reading_restart(struct reading *, uint64_t okey, struct err *);
 void reading_free(struct reading *);
 
 /* ---- announced.c: what a pass tells ---- */

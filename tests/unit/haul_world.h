@@ -43,18 +43,19 @@ struct world {
 	enum world_mode mode;
 	struct world_box box[BOXES];
 	size_t n;
-	unsigned contents;   /* given out so far */
-	bool ids;            /* MAILBOXID is told */
-	bool no_statuses;    /* not in LIST, not at the end */
-	bool partial;        /* the list is of one mailbox only */
-	bool denies_gone;    /* is_gone says no */
-	bool gone_fails;     /* is_gone is refused */
-	bool refuses_open;   /* EXAMINE is refused */
-	bool incomplete;     /* END says that not all was told */
-	bool restless;       /* another UIDVALIDITY at each open */
-	uint64_t hide;       /* so many of the oldest are not listed */
-	unsigned break_at;   /* the n-th body breaks the connection; 0: none */
-	unsigned break_tell; /* the n-th announcement does */
+	unsigned contents;    /* given out so far */
+	bool ids;             /* MAILBOXID is told */
+	bool no_statuses;     /* not in LIST, not at the end */
+	bool partial;         /* the list is of one mailbox only */
+	bool denies_gone;     /* is_gone says no */
+	bool gone_fails;      /* is_gone is refused */
+	bool refuses_open;    /* EXAMINE is refused */
+	bool incomplete;      /* END says that not all was told */
+	bool restless;        /* another UIDVALIDITY at each open */
+	uint64_t low_uidnext; /* what UIDNEXT is said to be; 0: the truth */
+	uint64_t hide;        /* so many of the oldest are not listed */
+	unsigned break_at;    /* the n-th body breaks the connection; 0: none */
+	unsigned break_tell;  /* the n-th announcement does */
 	/* Before the n-th open of a run, from 1. */
 	void (*meanwhile)(struct world *, unsigned open);
 	/* what a run did */
@@ -101,6 +102,8 @@ struct world_run *world_completed(struct world *, const struct filter *);
 void world_agrees(struct world *);
 /* Live messages of a mailbox in the index. */
 uint64_t world_live(struct world *, const char *name);
+/* Messages that stand in the archive, in whatever generation: what ls shows. */
+uint64_t world_shown(struct world *);
 /* The row of run_mailbox of a mailbox, of the last run. */
 struct index_counts world_row(struct world *, const char *name);
 /* An index_live_mailbox. */

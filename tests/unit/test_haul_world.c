@@ -150,6 +150,12 @@ capabilities(const void *data, struct source_caps *caps)
 	*caps = (struct source_caps){ .window = 64, .partial = s->w->partial };
 }
 
+static uint64_t
+told_uidnext(const struct world *w, const struct world_box *b)
+{
+	return w->low_uidnext != 0 ? w->low_uidnext : b->uidnext;
+}
+
 static bool
 tell_boxes(struct invented *s,
     bool (*each)(void *arg, const struct source_mailbox *, struct err *),
@@ -164,7 +170,7 @@ tell_boxes(struct invented *s,
 			.mailbox_id = w->ids ? b->id : NULL };
 		if (!w->no_statuses) {
 			m.messages = b->n;
-			m.uidnext = b->uidnext;
+			m.uidnext = told_uidnext(w, b);
 			m.uidvalidity = b->uidvalidity;
 			m.modseq = w->mode <= WORLD_CONDSTORE ? b->modseq : 0;
 		}
@@ -292,7 +298,7 @@ open_box(void *data, const char *name, const struct source_state *state,
 	s->expunged = 0;
 	s->message_ids = state->message_ids;
 	*opened = (struct source_opened){ .uidvalidity = b->uidvalidity,
-		.uidnext = b->uidnext,
+		.uidnext = told_uidnext(w, b),
 		.messages = b->n,
 		.modseq = w->mode <= WORLD_CONDSTORE ? b->modseq : 0,
 		.mailbox_id = w->ids ? b->id : NULL };
@@ -813,6 +819,27 @@ world_live(struct world *w, const char *name)
 		    index_live_count(ix, job, id, 0, UINT64_MAX, by, &err));
 	for (int i = 0; found && i < OUTCOME_COUNT; i++)
 		n += by[i];
+	index_close(&ix);
+
+	return n;
+}
+
+uint64_t
+world_shown(struct world *w)
+{
+	uint64_t account, job, n = 0;
+	const struct index_query all = { .outcome = -1 };
+	struct index_rows *rows;
+	struct index_row row;
+	struct err err;
+	bool end = false;
+	struct index *ix = index_of(w, &account, &job);
+	ck_assert(index_rows_open(ix, &rows, &all, &err));
+	while (!end) {
+		ck_assert(index_rows_next(rows, &row, &end, &err));
+		n += !end;
+	}
+	index_rows_close(&rows);
 	index_close(&ix);
 
 	return n;
