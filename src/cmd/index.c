@@ -348,34 +348,39 @@ rebuild(struct rebuilding *b, struct err *err)
 		   &b->rebuild, clock_unix(), b->kept, sizeof(b->kept), err);
 }
 
-static const char *const unknowable[] = {
-	"where each mailbox stood at its server: the next run lists every "
-	"mailbox once, and fetches nothing that is here",
-	"the IDs by which a server names a message in all mailboxes (EMAILID): "
-	"learnt again as messages are listed",
-	"what a run counted that was killed before its manifest was written, "
-	"or whose manifest is damaged or missing, and mailboxes in which it "
-	"stored nothing",
+static const struct {
+	bool dark; /* only where a run is without a manifest */
+	const char *what;
+} unknowable[] = {
+	{ false,
+	    "where each mailbox stood at its server: the next run lists every "
+	    "mailbox once, and fetches nothing that is here" },
+	{ false, "the IDs by which a server names a message in all mailboxes "
+		 "(EMAILID): learnt again as messages are listed" },
+	{ true,
+	    "what a run counted that was killed before its manifest was "
+	    "written, or whose manifest is damaged or missing, and mailboxes "
+	    "in which it stored nothing" },
 };
 
-/* How many of these hold. */
-static size_t
-count_unknowable(const struct rebuilding *b)
+static bool
+is_dark(const struct rebuilding *b)
 {
-	size_t all = sizeof(unknowable) / sizeof(unknowable[0]);
 	bool dark = b->adopted > 0;
 	for (size_t i = 0; i < b->runs.n; i++)
 		dark |= !b->runs.rows[i].readable;
 
-	return dark ? all : all - 1;
+	return dark;
 }
 
 static void
 print_json(const struct rebuilding *b, const struct index_totals *t)
 {
 	json_t *row = json_object(), *list = json_array();
-	for (size_t i = 0; i < count_unknowable(b); i++)
-		json_array_append_new(list, json_string(unknowable[i]));
+	for (size_t i = 0; i < sizeof(unknowable) / sizeof(unknowable[0]); i++)
+		if (!unknowable[i].dark || is_dark(b))
+			json_array_append_new(
+			    list, json_string(unknowable[i].what));
 	json_object_set_new(row, "runs", json_integer((json_int_t)b->runs.n));
 	json_object_set_new(
 	    row, "volumes", json_integer((json_int_t)b->volume_count));
@@ -417,8 +422,9 @@ print_text(const struct rebuilding *b, const struct index_totals *t)
 		printf("\n");
 	}
 	printf("Not known any more:\n");
-	for (size_t i = 0; i < count_unknowable(b); i++)
-		printf("  - %s\n", unknowable[i]);
+	for (size_t i = 0; i < sizeof(unknowable) / sizeof(unknowable[0]); i++)
+		if (!unknowable[i].dark || is_dark(b))
+			printf("  - %s\n", unknowable[i].what);
 }
 
 static bool
