@@ -2,6 +2,9 @@
 
 Suite *suite_archive_manifest(void);
 
+/* Placements of the run that replaces a volume as well. */
+enum { MANY = 3000 };
+
 static struct rig rig;
 
 static void
@@ -94,6 +97,16 @@ write_run(const char *name, const char *previous, const uint8_t *previous_sha,
 		.why = "the server says \"no\"" };
 	rig_must(manifest_outcome(m, &outcome, &err), &err);
 	rig_must(manifest_volume(m, &volume, &err), &err);
+	if (placements >= MANY) {
+		const struct manifest_volume replaced = {
+			.name = "v-0000", .octets = 9, .replaced_by = "v-0001"
+		};
+		const struct manifest_moved moved = {
+			.volume = "v-0000", .to = "v-0001", .offset = 512
+		};
+		rig_must(manifest_volume(m, &replaced, &err), &err);
+		rig_must(manifest_moved(m, &moved, &err), &err);
+	}
 	rig_must(manifest_end(&m, sha256, &err), &err);
 	ck_assert_ptr_null(m);
 }
@@ -109,6 +122,11 @@ on_volume(void *arg, const char *run, const struct manifest_volume *v)
 {
 	struct heard *h = arg;
 	ck_assert_ptr_nonnull(run);
+	if (v->replaced_by != NULL) {
+		ck_assert_str_eq(v->name, "v-0000");
+		ck_assert_str_eq(v->replaced_by, "v-0001");
+		return;
+	}
 	ck_assert_str_eq(v->name, "v-0001");
 	ck_assert_uint_eq(v->octets, 12345);
 	h->volumes++;
@@ -149,7 +167,7 @@ write_three(void)
 {
 	uint8_t one[32], two[32], three[32];
 	write_run("r1", NULL, NULL, 10, one);
-	write_run("r3", "r1", one, 3000, two);
+	write_run("r3", "r1", one, MANY, two);
 	write_run("r2", "r3", two, 5, three);
 }
 
@@ -206,7 +224,7 @@ START_TEST(other_tools_read_a_manifest_and_it_fits_its_schema)
 		   "    if r[\"type\"]!=\"run\" and \"mailbox\" in r:\n"
 		   "        assert (\"wire\" in r)!=(\"wire_hex\" in r), r\n"
 		   "assert seen==set(kinds), set(kinds)-seen\n"
-		   "assert n==3007 and r==dict(type=\"end\",lines=n), (n,r)\n'",
+		   "assert n==3009 and r==dict(type=\"end\",lines=n), (n,r)\n'",
 		rig.dir, rig.dir),
 	    0);
 }
