@@ -157,6 +157,7 @@ WHERE m.account = ?1 AND m.last_run IS NULL ORDER BY m.name, m.id;
 -- Replaced by it, or by what it replaced, under this name or another, but not
 -- all placements have ended.
 -- name: replaced_mailboxes
+-- scan: the forerunners of one mailbox, found by their index
 WITH RECURSIVE before (id) AS (SELECT ?1 UNION
   SELECT o.id FROM before b JOIN mailbox o ON o.replaced_by = b.id)
 SELECT o.id FROM before b JOIN mailbox o ON o.id = b.id
@@ -757,6 +758,7 @@ WHERE a.key = ?1
 ORDER BY p.from_run DESC LIMIT 1;
 -- Messages that went in a run and did not come back in it.
 -- name: ended_in
+-- scan: the run's ended versions, found by their index, are its subquery
 SELECT count(*) FROM (SELECT DISTINCT p.mailbox, p.okey
   FROM placement p INDEXED BY placement_to
   WHERE p.to_run = ?1 AND NOT EXISTS (SELECT 1 FROM placement q

@@ -22,7 +22,7 @@ struct check_rows {
 
 	struct buf line; /* the part of a line so far */
 	bool too_long;
-	struct buf wire; /* of the row at hand */
+	struct buf wire;    /* of the row at hand */
 	struct digest *tsv; /* of the TSV that the rows imply */
 	uint64_t rows, sum; /* sum: of archive_row_sum */
 };

@@ -6,8 +6,8 @@
 /*
  * Read a finished volume from the disk (not from the page cache): every frame
  * inflates to its size with a good checksum, and the tail octets behind them
- * are their seek table and nothing else. sha256: of the whole file. ERR_DAMAGED if not. progress is
- * called after each frame; NULL allowed.
+ * are their seek table and nothing else. sha256: of the whole file. ERR_DAMAGED
+ * if not. progress is called after each frame; NULL allowed.
  */
 bool readback(int fd, const char *path, const struct frame_info *, size_t n,
     uint64_t tail, uint8_t sha256[32],

@@ -6,7 +6,8 @@
 /* What happens around a run of an archive. */
 
 /* After a kill: volumes that were renamed but not marked are marked, runs left
- * open become interrupted and get their manifests, orphans go, and what a repack left. */
+ * open become interrupted and get their manifests, orphans go, and what a
+ * repack left. */
 bool runs_recover(struct archive_port *, struct err *);
 /* A name, a row, a log (30 are kept). */
 bool runs_begin(struct archive_port *, const char *command, struct err *);

@@ -173,11 +173,25 @@ put(struct sums *s, uint64_t mailbox, const struct index_counts *old,
 	return index_count(s->index, s->o->run, s->o->job, mailbox, &c, err);
 }
 
+/* Not by memcmp: there is padding behind .scanned. */
+static bool
+is_saved(const struct sum *sum, const struct index_counts *c)
+{
+	const struct index_counts *saved = &sum->saved;
+	bool same = saved->inventory == c->inventory &&
+		    saved->already == c->already &&
+		    saved->scanned == c->scanned;
+	for (int i = 0; i < OUTCOME_COUNT; i++)
+		same = same && saved->by[i] == c->by[i];
+
+	return same;
+}
+
 static bool
 save(struct sums *s, struct sum *sum, struct err *err)
 {
 	struct index_counts c = total(sum);
-	if (memcmp(&c, &sum->saved, sizeof(c)) == 0)
+	if (is_saved(sum, &c))
 		return true;
 	if (!put(s, sum->mailbox, &sum->saved, &c, err))
 		return false;

@@ -54,7 +54,8 @@ index_schema_check(struct index *ix, bool *same, struct err *err)
 	struct buf here = { 0 }, wanted = { 0 };
 	bool ok = read_schema(ix, &here, err) && make_model(&model, err) &&
 		  read_schema(&model, &wanted, err);
-	*same = ok && here.len == wanted.len &&
+	*same = ok && here.len == wanted.len && here.data != NULL &&
+		wanted.data != NULL &&
 		memcmp(here.data, wanted.data, here.len) == 0;
 	sqlite3_close(model.db);
 	buf_free(&here);
