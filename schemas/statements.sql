@@ -117,7 +117,10 @@ INSERT INTO job (source, target) VALUES (?1, ?2);
 SELECT id, display, separator, special_use, mailbox_id, subscribed,
   last_run IS NOT NULL
 FROM mailbox WHERE account = ?1 AND name = ?2 AND uidvalidity = ?3
+  AND (?4 IS NULL OR mailbox_id IS NULL OR mailbox_id = ?4)
 ORDER BY restart DESC LIMIT 1;
+-- name: mailbox_other
+SELECT 1 FROM mailbox WHERE id = ?1 AND mailbox_id <> ?2;
 -- name: mailbox_insert
 INSERT INTO mailbox (account, name, uidvalidity, display, separator,
   special_use, mailbox_id, subscribed, first_run, restart)
@@ -311,6 +314,20 @@ INSERT INTO placement (mailbox, okey, content, flags, kw, idate, zone, size,
 -- name: placement_end
 UPDATE placement SET to_run = ?4
 WHERE mailbox = ?1 AND okey BETWEEN ?2 AND ?3 AND to_run IS NULL;
+-- Those whose content stands in another mailbox too, one for one; what ended
+-- since the other one exists has had its twin.
+-- name: placement_end_twins
+-- scan: the live messages of one mailbox, once when it was replaced
+UPDATE placement SET to_run = ?1
+WHERE mailbox = ?2 AND to_run IS NULL AND okey IN (
+  SELECT t.okey FROM (
+    SELECT p.okey, p.content, row_number() OVER (
+      PARTITION BY p.content ORDER BY p.to_run IS NULL, p.okey) AS nth
+    FROM placement p
+    WHERE p.mailbox = ?2 AND p.content IS NOT NULL AND (p.to_run IS NULL
+      OR p.to_run >= (SELECT first_run FROM mailbox WHERE id = ?3))) t
+  WHERE t.nth <= (SELECT count(DISTINCT n.okey) FROM placement n
+    WHERE n.content = t.content AND n.mailbox = ?3));
 -- name: rename_part
 SELECT p.okey, p.content, p.flags, p.kw, p.idate, p.zone, p.size, d.outcome
 FROM placement p LEFT JOIN delivery d

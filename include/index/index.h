@@ -102,8 +102,9 @@ bool index_account(struct index *, const char *kind, const char *key,
     uint64_t *id, struct err *);
 bool index_job(struct index *, uint64_t source, uint64_t target, uint64_t *id,
     struct err *);
-/* The generation (name × UIDVALIDITY). *is_new: no row existed. An older live
- * generation of the same name gets last_run and replaced_by. */
+/* The generation (name × UIDVALIDITY; and MAILBOXID, where both are known).
+ * *is_new: no row existed. An older live generation of the same name gets
+ * last_run and replaced_by. */
 bool index_mailbox(struct index *, uint64_t account,
     const struct source_mailbox *, uint64_t uidvalidity, uint64_t run,
     uint64_t *id, bool *is_new, struct err *);
@@ -113,6 +114,10 @@ bool index_mailbox(struct index *, uint64_t account,
 bool index_mailbox_restart(struct index *, uint64_t account,
     const struct source_mailbox *, uint64_t uidvalidity, uint64_t run,
     uint64_t *id, struct err *);
+
+/* *other: it is known by another MAILBOXID than this one (NULL: not told). */
+bool index_is_other(struct index *, uint64_t mailbox, const char *mailbox_id,
+    bool *other, struct err *);
 
 /* Live mailboxes of an account, by name; the job's delta, if it has one. */
 struct index_live {
@@ -272,6 +277,10 @@ bool index_end(struct index *, uint64_t run, uint64_t mailbox, uint64_t lo,
 /* The whole mailbox ends: it is gone, or replaced_by (0: nothing). */
 bool index_end_mailbox(struct index *, uint64_t run, uint64_t mailbox,
     uint64_t replaced_by, uint64_t *n, struct err *);
+/* Live placements of a mailbox end whose content stands in another one, which
+ * follows it, one for one; *n of them. */
+bool index_end_twins(struct index *, uint64_t run, uint64_t mailbox,
+    uint64_t other, uint64_t *n, struct err *);
 /* A renamed mailbox (same MAILBOXID and UIDVALIDITY): each live placement of
  * from begins in to with the same okey and outcome, CLAIM_KNOWN where it is
  * delivered; the job's delta goes with them; from ends, replaced by to. */

@@ -134,13 +134,14 @@ list(struct fetch *f, struct boxes *boxes, struct err *err)
 	return true;
 }
 
-static void
-note_failure(struct fetch *f, const char *mailbox, const struct err *err)
+void
+fetch_note_failure(struct fetch *f, const char *mailbox, const struct err *err)
 {
 	struct haul_result *r = f->result;
 	log_add(LOG_ERROR, "%s: %s%s%s", mailbox, err->text,
 	    err->words[0] == '\0' ? "" : "; server: ", err->words);
 	r->mailboxes_failed++;
+	r->partial = true;
 	if (r->failure_count == FAILURES_KEPT)
 		return;
 	r->failures =
@@ -162,7 +163,7 @@ count_unlisted(struct fetch *f)
 	    "%" PRIu64 " left out: names with control characters, or lines "
 	    "that can't be read (the log has each)",
 	    caps.unlisted);
-	note_failure(f, "mailboxes of the list", &err);
+	fetch_note_failure(f, "mailboxes of the list", &err);
 	f->result->mailboxes_failed += caps.unlisted - 1;
 }
 
@@ -177,6 +178,7 @@ wanted(struct fetch *f, const struct source_mailbox *box)
 	if (filter_mailbox(&f->o->filter, box, rule, sizeof(rule)) != NULL) {
 		log_add(LOG_INFO, "%s skipped by rule: %s", box->display, rule);
 		f->result->mailboxes_excluded++;
+		f->result->partial = true;
 		return false;
 	}
 
@@ -236,7 +238,7 @@ one(struct fetch *f, struct box *box, bool first, bool *opened, struct err *err)
 		err->scope = ERR_ACCOUNT;
 	if (err->scope >= ERR_ACCOUNT)
 		return false;
-	note_failure(f, box->m.display, err);
+	fetch_note_failure(f, box->m.display, err);
 
 	return true;
 }

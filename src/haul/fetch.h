@@ -48,6 +48,9 @@ bool fetch_same(struct fetch *, struct box *, bool *same, struct err *);
  * under their new names, others end if the server says that they are gone
  * (names.c). */
 bool fetch_names(struct fetch *, struct boxes *, struct err *);
+/* A mailbox that could not be read, or asked for: counted, and told. */
+void fetch_note_failure(
+    struct fetch *, const char *mailbox, const struct err *);
 /* Which mailboxes moved since they were read: .again (moved.c). */
 bool fetch_moved(struct fetch *, struct boxes *, size_t *n, struct err *);
 

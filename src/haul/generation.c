@@ -254,7 +254,14 @@ enter_generation(struct reading *r, uint64_t live, struct err *err)
 	/* An old generation came back: the names of its entries are taken, and
 	 * octets may be kept for the very same UIDs. */
 	bool revived = r->mailbox != live && !is_new;
-	r->fresh_volume = revived;
+	/* The same for another mailbox with this name and UIDVALIDITY. */
+	r->fresh_volume =
+	    revived || (is_new && live != 0 &&
+			   r->delta.state.uidvalidity == r->opened.uidvalidity);
+	if (r->fresh_volume && is_new)
+		log_add(LOG_WARN,
+		    "%s: another mailbox has this name now (MAILBOXID)",
+		    m.display);
 	r->rematch.on = r->rematch.on || revived;
 
 	return true;

@@ -17,6 +17,8 @@
 #include "base/mem.h"
 #include "fetch.h"
 
+enum { ASK_MAX = 2 }; /* connections that a question may cost */
+
 struct lost { /* a live mailbox that is not in the list */
 	uint64_t id, uidvalidity;
 	char *name, *display, *mailbox_id; /* owned */
@@ -127,22 +129,29 @@ rename_box(struct names *s, struct lost *lost, struct box *box, bool *moved,
 
 /* ---- gone ---- */
 
+/* No failure here is worth more than this one name: others are to be read. */
 static bool
 ask(struct fetch *f, const struct lost *lost, bool *gone, struct err *err)
 {
 	bool again = false;
 	*gone = false;
-	while (f->source->ops->is_gone != NULL &&
-	       !f->source->ops->is_gone(f->source->data, lost->name, gone, err))
-		if (err->scope < ERR_ACCOUNT && err->code != ERR_THROTTLE &&
-		    !err->transient) {
-			*gone = false;
-			log_add(LOG_WARN, "%s is not listed: %s", lost->display,
-			    err->text);
+	if (f->source->ops->is_gone == NULL)
+		return true;
+	for (int tries = 1;
+	     !f->source->ops->is_gone(f->source->data, lost->name, gone, err);
+	     tries++) {
+		*gone = false;
+		if (err->scope < ERR_ACCOUNT) {
+			fetch_note_failure(f, lost->display, err);
 			return true;
-		} else if (!fetch_recover(f, &again, err)) {
-			return false;
 		}
+		if (!fetch_recover(f, &again, err))
+			return false;
+		if (tries < ASK_MAX)
+			continue;
+		fetch_note_failure(f, lost->display, err);
+		return true;
+	}
 
 	return true;
 }
@@ -188,6 +197,7 @@ one(struct names *s, struct lost *lost, struct err *err)
 	if (!ask(s->f, lost, &gone, err))
 		return false;
 	if (!gone) {
+		s->f->result->partial = true;
 		log_add(LOG_WARN,
 		    "%s is not listed, but the server doesn't say that it is "
 		    "gone: it stays as it was",
@@ -224,8 +234,9 @@ fetch_names(struct fetch *f, struct boxes *boxes, struct err *err)
 {
 	struct source_caps caps = { 0 };
 	f->source->ops->capabilities(f->source->data, &caps);
-	if (f->o->dry_run || f->index == NULL || caps.partial ||
-	    caps.unlisted > 0)
+	bool listed = !caps.partial && caps.unlisted == 0;
+	f->result->partial = f->result->partial || !listed;
+	if (f->o->dry_run || f->index == NULL || !listed)
 		return true;
 	struct names s = { .f = f, .boxes = boxes };
 	boxlist_by_name(&s.by, boxes);

@@ -59,7 +59,7 @@ struct belt {
 	struct ranges ranges; /* owned */
 	uint64_t gone;
 	bool advance;     /* CLOSE: the delta's state may be stored */
-	bool whole;       /* CLOSE: .before may end */
+	bool whole;       /* CLOSE: all of .before may end */
 	uint64_t *before; /* owned; mailboxes that this one follows */
 	size_t before_count;
 	size_t box;           /* which mailbox of the account, from 0 */

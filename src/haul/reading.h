@@ -11,7 +11,8 @@
  * 1. Nothing ends but by a pass that told everything it looked for and whose
  *    sums came out. What seems gone is only noted until then (.gone, .missed);
  *    a filter, a failure, a lost connection in the middle of a full pass or a
- *    missing answer therefore never end a message.
+ *    missing answer therefore never end a message. But what was matched ends
+ *    in the generation before, or it would stand there twice.
  * 2. The state is stored only if the index then holds as many live messages
  *    below its UIDNEXT as it says (.messages, less those that vanished while
  *    they were fetched). So the next delta pass may count on: live before -
@@ -39,6 +40,8 @@ struct rematch {
 		struct okeys taken;
 	} in[REMATCH_BOXES];
 	size_t n;
+	/* By size and INTERNALDATE: one of them is not kept; or NULL. */
+	uint8_t *unkept; /* owned; UNKEPT_BITS of them, by a hash */
 	bool on; /* even if n is 0: octets may be kept under this name */
 };
 

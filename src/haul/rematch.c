@@ -2,8 +2,9 @@
  * Messages that seem new and are kept already: moved here, in a mailbox that
  * was renamed, or under a new UIDVALIDITY. What proves it: an EMAILID
  * (RFC 8474) with the size; else size, INTERNALDATE and Message-ID of exactly
- * one message of the generation before, which no other has taken. Anything
- * less is fetched, and the SHA-256 decides.
+ * one message of the generation before, which no other has taken, where none of
+ * this size and date failed to be kept. Anything less is fetched, and the
+ * SHA-256 decides.
  */
 #include <stdlib.h>
 #include <string.h>
@@ -18,8 +19,59 @@ rematch_free(struct rematch *m)
 	for (size_t i = 0; i < m->n; i++)
 		okeys_free(&m->in[i].taken);
 	free(m->ends);
+	free(m->unkept);
 	*m = (struct rematch){ 0 };
 }
+
+/* ---- messages there that are not kept ---- */
+
+/* One that could not be read may be the twin of one that could. */
+enum { UNKEPT_BITS = 1 << 23 };
+
+static size_t
+unkept_bit(uint64_t size, int64_t idate)
+{
+	uint64_t hash =
+	    (size ^ ((uint64_t)idate << 32 | (uint64_t)idate >> 32)) *
+	    UINT64_C(0x9E3779B97F4A7C15);
+
+	return (size_t)(hash >> 41) % UNKEPT_BITS;
+}
+
+static void
+add_unkept(struct rematch *m, const struct index_known *k)
+{
+	size_t bit = unkept_bit(k->size, k->idate);
+	if (m->unkept == NULL)
+		m->unkept = mem_array(UNKEPT_BITS / 8, 1);
+	m->unkept[bit / 8] |= (uint8_t)(1U << bit % 8);
+}
+
+static bool
+may_be_unkept(const struct rematch *m, const struct placement *p)
+{
+	size_t bit = unkept_bit(p->size, p->idate);
+
+	return m->unkept != NULL && (m->unkept[bit / 8] >> bit % 8 & 1) != 0;
+}
+
+static bool
+find_unkept(struct reading *r, uint64_t mailbox, struct err *err)
+{
+	struct index_walk *walk;
+	struct index_known k;
+	bool end = false;
+	if (!index_walk_open(r->f->index, &walk, r->f->o->job, mailbox, 0, err))
+		return false;
+	while (index_walk_next(walk, &k, &end, err))
+		if (k.outcome != OUTCOME_DELIVERED)
+			add_unkept(&r->rematch, &k);
+	index_walk_close(&walk);
+
+	return end;
+}
+
+/* ---- where to look ---- */
 
 static bool
 add_end(void *arg, uint64_t mailbox)
@@ -46,8 +98,11 @@ rematch_collect(struct reading *r, struct err *err)
 	if (earlier != 0)
 		add_end(m, earlier);
 	/* The newest are the last. */
-	for (size_t i = m->end_count; i > 0 && m->n < REMATCH_BOXES; i--)
+	for (size_t i = m->end_count; i > 0 && m->n < REMATCH_BOXES; i--) {
 		m->in[m->n++].mailbox = m->ends[i - 1];
+		if (!find_unkept(r, m->ends[i - 1], err))
+			return false;
+	}
 	m->on = m->n > 0;
 
 	return true;
@@ -90,10 +145,11 @@ by_message_id(struct reading *r, const struct placement *p, uint8_t sha256[32],
 	if (p->message_id != NULL)
 		msgid_canonical(&id, (struct header_slice){ p->message_id,
 					 strlen(p->message_id) });
-	if (id.len > 0)
+	bool doubtful = may_be_unkept(&r->rematch, p);
+	if (id.len > 0 && !doubtful)
 		ok = find_twin(r, p, id.data, sha256, &n, err);
 	*found = n == 1;
-	*maybe = id.len == 0 || n > 1;
+	*maybe = id.len == 0 || doubtful || n > 1;
 	buf_free(&id);
 
 	return ok;

@@ -1,8 +1,9 @@
 /*
  * A mailbox whose MESSAGES, UIDNEXT, UIDVALIDITY and HIGHESTMODSEQ are those
  * of the last complete pass has the same messages with the same flags
- * (RFC 7162 3.1.2): it is not opened. All four must be told, the same filter
- * must apply, and nothing must wait to be tried again.
+ * (RFC 7162 3.1.2): it is not opened. All four must be told, MAILBOXID must not
+ * be another one, the same filter must apply, and nothing must wait to be tried
+ * again.
  */
 #include <string.h>
 
@@ -93,6 +94,11 @@ fetch_same(struct fetch *f, struct box *box, bool *same, struct err *err)
 	if (!index_live_mailbox(f->index, f->o->source_account, box->m.name,
 		&mailbox, &uidvalidity, same, err))
 		return false;
+	bool other = false;
+	if (*same &&
+	    !index_is_other(f->index, mailbox, box->m.mailbox_id, &other, err))
+		return false;
+	*same = *same && !other;
 	if (!*same)
 		return true;
 	if (!index_delta(f->index, f->o->job, mailbox, &delta, err))

@@ -220,20 +220,23 @@ settle_same(struct settle *s, const struct belt *b, struct err *err)
 	return sums_leave(s->sums, err);
 }
 
-/* The generation before ends with what this one has not of it. */
+/* Of the generation before ends what this one has of it; the rest only if this
+ * one was seen whole: it is gone. */
 static bool
-end_before(
-    struct settle *s, const struct belt *b, uint64_t already, struct err *err)
+end_before(struct settle *s, const struct belt *b, bool whole, struct err *err)
 {
-	uint64_t ended = 0;
 	for (size_t i = 0; i < b->before_count; i++) {
 		uint64_t n = 0;
+		if (!index_end_twins(
+			s->index, s->o->run, b->before[i], b->mailbox, &n, err))
+			return false;
+		if (!whole)
+			continue;
 		if (!index_end_mailbox(
 			s->index, s->o->run, b->before[i], b->mailbox, &n, err))
 			return false;
-		ended += n;
+		s->now.gone += n;
 	}
-	s->now.gone += ended > already ? ended - already : 0;
 
 	return true;
 }
@@ -263,7 +266,7 @@ settle_close(struct settle *s, const struct belt *b, struct err *err)
 		    " messages and listed another number",
 		    s->name, b->counts.inventory);
 	struct index_counts here = *sums_at_hand(s->sums);
-	if (balanced && b->whole && !end_before(s, b, here.already, err))
+	if (!end_before(s, b, balanced && b->whole, err))
 		return false;
 	if (balanced && b->advance && !put_state(s, b, &here, err))
 		return false;

@@ -54,6 +54,24 @@ index_end_mailbox(struct index *ix, uint64_t run, uint64_t mailbox,
 	       end_box(ix, run, mailbox, replaced_by, err);
 }
 
+bool
+index_end_twins(struct index *ix, uint64_t run, uint64_t mailbox,
+    uint64_t other, uint64_t *n, struct err *err)
+{
+	struct sql q;
+	assert(ix->open_tx);
+	if (!sql_open(ix, SQL_PLACEMENT_END_TWINS, &q, err))
+		return false;
+	sql_int(&q, (int64_t)run);
+	sql_int(&q, (int64_t)mailbox);
+	sql_int(&q, (int64_t)other);
+	if (!sql_run(&q, err))
+		return false;
+	*n = (uint64_t)sqlite3_changes(ix->db);
+
+	return true;
+}
+
 /* ---- another name ---- */
 
 struct renaming {

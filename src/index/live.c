@@ -26,6 +26,21 @@ index_live_mailbox(struct index *ix, uint64_t account, const char *name,
 	return true;
 }
 
+bool
+index_is_other(struct index *ix, uint64_t mailbox, const char *mailbox_id,
+    bool *other, struct err *err)
+{
+	struct sql q;
+	if (!sql_open(ix, SQL_MAILBOX_OTHER, &q, err))
+		return false;
+	sql_int(&q, (int64_t)mailbox);
+	sql_text(&q, mailbox_id);
+	bool ok = sql_step(&q, other, err);
+	sql_close(&q);
+
+	return ok;
+}
+
 static void
 read_live(struct sql *q, struct index_live *live, struct buf *name)
 {

@@ -183,6 +183,7 @@ find_box(struct index *ix, uint64_t account, const struct source_mailbox *box,
 	sql_int(&q, (int64_t)account);
 	sql_blob(&q, box->name, strlen(box->name));
 	sql_int(&q, (int64_t)uidvalidity);
+	sql_text(&q, box->mailbox_id);
 	if (!sql_step(&q, &row, err))
 		return false;
 	if (row) {

@@ -26,6 +26,8 @@ struct world_message {
 	uint8_t flags;
 	bool keyword, nameless; /* nameless: without Message-ID */
 	bool email;             /* its EMAILID is told */
+	bool other_octets;      /* same size and Message-ID as its content's */
+	bool unreadable;        /* its body is refused */
 };
 
 struct world_box {
@@ -49,6 +51,7 @@ struct world {
 	bool partial;         /* the list is of one mailbox only */
 	bool denies_gone;     /* is_gone says no */
 	bool gone_fails;      /* is_gone is refused */
+	bool gone_waits;      /* is_gone is refused for now (throttled) */
 	bool refuses_open;    /* EXAMINE is refused */
 	bool incomplete;      /* END says that not all was told */
 	bool restless;        /* another UIDVALIDITY at each open */

@@ -207,6 +207,9 @@ is_gone(void *data, const char *name, bool *gone, struct err *err)
 	s->w->asked_gone++;
 	if (s->w->gone_fails)
 		return err_set(err, ERR_MAILBOX, ERR_REFUSED, "not now");
+	if (s->w->gone_waits)
+		return err_set_transient(
+		    err, ERR_MAILBOX, ERR_THROTTLE, "not now");
 	*gone = !s->w->denies_gone && world_find(s->w, name) == NULL;
 
 	return true;
@@ -332,14 +335,15 @@ by_uid(const struct world_box *b, uint64_t uid)
 }
 
 static size_t
-text_of(char text[300], unsigned content, bool nameless)
+text_of(char text[300], const struct world_message *m)
 {
+	unsigned content = m->content;
 	char id[64] = "";
-	if (!nameless)
+	if (!m->nameless)
 		snprintf(id, sizeof(id), "Message-ID: <%u@x>\r\n", content);
 
-	return (size_t)snprintf(text, 300, "%sSubject: %u\r\n\r\nbody %u\r\n",
-	    id, content, content);
+	return (size_t)snprintf(text, 300, "%sSubject: %u\r\n\r\n%s %u\r\n", id,
+	    content, m->other_octets ? "BODY" : "body", content);
 }
 
 static void
@@ -351,7 +355,7 @@ describe(struct invented *s, const struct world_message *m, struct placement *p)
 	p->keyword_count = m->keyword;
 	p->keywords = &keyword;
 	p->modseq = m->modseq;
-	p->size = text_of(text, m->content, m->nameless);
+	p->size = text_of(text, m);
 	p->idate = 1000000 + m->content;
 	if (s->message_ids && !m->nameless) {
 		snprintf(s->mid, sizeof(s->mid), " <%u@x>", m->content);
@@ -417,7 +421,12 @@ body(void *data, struct source_body *out, struct err *err)
 		err_set(&out->why, ERR_MESSAGE, ERR_GONE, "expunged");
 		return true;
 	}
-	size_t n = text_of(text, m->content, m->nameless);
+	if (m->unreadable) {
+		out->kind = SOURCE_UNREADABLE;
+		err_set(&out->why, ERR_MESSAGE, ERR_REFUSED, "can't be read");
+		return true;
+	}
+	size_t n = text_of(text, m);
 	out->content = content_new(NULL, n);
 	ck_assert(content_add(out->content, text, n, err));
 	content_finish(out->content);

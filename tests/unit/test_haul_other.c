@@ -1,0 +1,218 @@
+/*
+ * Mailboxes and messages that have the name or the looks of others: told apart
+ * by MAILBOXID (RFC 8474), by one for one, by octets.
+ */
+#include "haul_world.h"
+
+#include <stdio.h>
+
+#include "mail/flags.h"
+
+Suite *suite_haul_other(void);
+
+static struct world *
+world_of(enum world_mode mode, const char *name, int n)
+{
+	struct world *w = world_new(mode);
+	struct world_box *b = world_add(w, name);
+	for (int i = 0; i < n; i++)
+		world_arrive(w, b);
+
+	return w;
+}
+
+/* ---- another MAILBOXID ---- */
+
+/* Deleted, and created anew by a server that counts from the same numbers. */
+static void
+create_anew(struct world *w, struct world_box *b, size_t n)
+{
+	snprintf(b->id, sizeof(b->id), "G%u", w->contents);
+	b->n = b->grave_count = 0;
+	b->uidnext = b->modseq = 1;
+	for (size_t i = 0; i < n; i++)
+		world_arrive(w, b);
+}
+
+START_TEST(another_mailbox_of_the_same_name_is_read)
+{
+	struct world *w = world_of((enum world_mode)(_i / 2), "Work", 10);
+	w->ids = true;
+	w->no_statuses = _i % 2;
+	world_complete(w);
+	create_anew(w, world_find(w, "Work"), 15);
+	struct world_run *r = world_completed(w, NULL);
+	ck_assert_uint_eq(w->delivered, 15);
+	ck_assert_uint_eq(world_shown(w), 15);
+	world_run_free(&r);
+	world_complete(w);
+	ck_assert_uint_eq(w->bodies, 0);
+	world_free(w);
+}
+END_TEST
+
+START_TEST(another_mailbox_with_the_same_numbers_is_opened)
+{
+	struct world *w = world_of((enum world_mode)_i, "Work", 10);
+	w->ids = true;
+	world_complete(w);
+	create_anew(w, world_find(w, "Work"), 10);
+	world_complete(w);
+	ck_assert_uint_eq(w->delivered, 10);
+	ck_assert_uint_eq(world_shown(w), 10);
+	world_free(w);
+}
+END_TEST
+
+START_TEST(mailboxes_that_change_names_keep_their_mail)
+{
+	struct world *w = world_of((enum world_mode)_i, "A", 12);
+	struct world_box *a = world_find(w, "A"), *b = world_add(w, "B");
+	w->ids = true;
+	b->uidvalidity = a->uidvalidity;
+	for (int i = 0; i < 12; i++) {
+		world_arrive(w, b);
+		world_flag(b, (size_t)i, MAIL_SEEN, true);
+		world_flag(a, (size_t)i, 0, false);
+	}
+	world_complete(w);
+	world_rename(a, "B");
+	world_rename(b, "A");
+	for (int night = 0; night < 2; night++) {
+		world_complete(w);
+		ck_assert_uint_eq(w->bodies, night == 0 ? 24 : 0);
+		ck_assert_uint_eq(world_shown(w), 24);
+	}
+	world_free(w);
+}
+END_TEST
+
+START_TEST(a_server_that_stops_telling_ids_changes_nothing)
+{
+	struct world *w = world_of((enum world_mode)_i, "Work", 10);
+	w->ids = true;
+	world_complete(w);
+	for (int night = 0; night < 2; night++) {
+		w->ids = night > 0;
+		world_arrive(w, world_find(w, "Work"));
+		world_complete(w);
+		ck_assert_uint_eq(w->bodies, 1);
+		ck_assert_uint_eq(w->message_ids, 0);
+	}
+	world_free(w);
+}
+END_TEST
+
+/* ---- one for one ---- */
+
+START_TEST(what_was_matched_ends_though_one_is_never_listed)
+{
+	struct world *w = world_of((enum world_mode)_i, "INBOX", 20);
+	world_complete(w);
+	world_renumber(world_find(w, "INBOX"), 900);
+	w->hide = 1;
+	for (int night = 0; night < 3; night++) {
+		struct world_run *r = world_haul(w, NULL);
+		ck_assert_uint_eq(r->result.counts.by[OUTCOME_UNKNOWN], 1);
+		ck_assert_uint_eq(w->bodies, 0);
+		ck_assert_uint_eq(world_shown(w), 20);
+		world_run_free(&r);
+	}
+	w->hide = 0;
+	world_complete(w);
+	ck_assert_uint_eq(world_shown(w), 20);
+	world_free(w);
+}
+END_TEST
+
+START_TEST(of_two_copies_one_ends_for_each_that_was_seen)
+{
+	struct world *w = world_of((enum world_mode)_i, "INBOX", 20);
+	struct world_box *b = world_find(w, "INBOX");
+	b->m[0].content = b->m[19].content;
+	world_complete(w);
+	world_renumber(b, 900);
+	w->hide = 1;
+	for (int night = 0; night < 3; night++) {
+		struct world_run *r = world_haul(w, NULL);
+		ck_assert_uint_eq(r->result.counts.by[OUTCOME_UNKNOWN], 1);
+		ck_assert_uint_eq(world_shown(w), 20);
+		world_run_free(&r);
+	}
+	world_free(w);
+}
+END_TEST
+
+START_TEST(the_twin_of_one_that_was_not_kept_is_fetched)
+{
+	struct world *w = world_of((enum world_mode)_i, "INBOX", 5);
+	struct world_box *b = world_find(w, "INBOX");
+	struct world_message *other = world_arrive(w, b);
+	other->content = b->m[2].content;
+	other->other_octets = other->unreadable = true;
+	struct world_run *r = world_haul(w, NULL);
+	ck_assert_uint_eq(r->result.counts.by[OUTCOME_UNREADABLE], 1);
+	ck_assert_uint_eq(w->delivered, 5);
+	world_run_free(&r);
+	other->unreadable = false;
+	world_renumber(b, 900);
+	world_complete(w);
+	ck_assert_uint_eq(w->bodies, 2);
+	ck_assert_uint_eq(w->delivered, 1);
+	world_free(w);
+}
+END_TEST
+
+/* ---- a question that is refused ---- */
+
+START_TEST(a_refused_question_costs_one_name)
+{
+	struct world *w = world_of((enum world_mode)(_i / 2), "INBOX", 5);
+	struct world_box *lost = world_add(w, "Lost");
+	world_arrive(w, lost);
+	world_complete(w);
+	world_delete(w, lost);
+	world_arrive(w, world_find(w, "INBOX"));
+	*(_i % 2 ? &w->gone_waits : &w->gone_fails) = true;
+	struct world_run *r = world_haul(w, NULL);
+	ck_assert_msg(r->ok, "%s", r->err.text);
+	ck_assert_uint_gt(w->asked_gone, 0);
+	ck_assert_uint_eq(r->result.mailboxes_failed, 1);
+	ck_assert(r->result.partial);
+	ck_assert_uint_eq(w->delivered, 1);
+	ck_assert_uint_eq(world_live(w, "Lost"), 1);
+	world_run_free(&r);
+	w->gone_waits = w->gone_fails = false;
+	world_complete(w);
+	ck_assert_uint_eq(world_shown(w), 6);
+	world_free(w);
+}
+END_TEST
+
+Suite *
+suite_haul_other(void)
+{
+	const struct {
+		const TTest *test;
+		int n; /* loops, mostly enum world_mode */
+	} tests[] = {
+		{ another_mailbox_of_the_same_name_is_read, 2 * WORLD_MUTE },
+		{ another_mailbox_with_the_same_numbers_is_opened, WORLD_MUTE },
+		{ mailboxes_that_change_names_keep_their_mail, WORLD_MUTE },
+		{ a_server_that_stops_telling_ids_changes_nothing, WORLD_MUTE },
+		{ what_was_matched_ends_though_one_is_never_listed,
+		    WORLD_MUTE },
+		{ of_two_copies_one_ends_for_each_that_was_seen, WORLD_MUTE },
+		{ the_twin_of_one_that_was_not_kept_is_fetched, WORLD_MUTE },
+		{ a_refused_question_costs_one_name, 2 * WORLD_MUTE },
+	};
+	Suite *s = suite_create("haul_other");
+	TCase *t = tcase_create("haul_other");
+	tcase_set_timeout(t, 60);
+	tcase_add_checked_fixture(t, world_set_up, world_tear_down);
+	for (size_t i = 0; i < sizeof(tests) / sizeof(tests[0]); i++)
+		tcase_add_loop_test(t, tests[i].test, 0, tests[i].n);
+	suite_add_tcase(s, t);
+
+	return s;
+}
