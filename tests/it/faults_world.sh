@@ -41,8 +41,8 @@ race() {
 	wait "${pids[@]}"
 }
 
-# A slow way to the server: the first is still at it when the last has tried.
-# Without news there is little to do, so it has to be slower still.
+# A slow way to the server: the first is still at it when most others try. One
+# that comes when it has ended may work too, after it: never beside it.
 instances=20 wins=0 refused=0 rounds=2
 ! is_soak || rounds=8
 for ((round = 1; round <= rounds; round++)); do
@@ -56,13 +56,16 @@ for ((round = 1; round <= rounds; round++)); do
 	say "$instances instances at once, round $round"
 	race "$instances"
 	stop_helper "$PROXY_PID"
+	worked=$(grep -lx 0 "$W"/ends/* | wc -l)
 	assert_equal "$(cat "$W"/ends/* | sort | uniq -c | xargs)" \
-		"1 0 $((instances - 1)) 8" "how $instances instances ended"
+		"$worked 0 $((instances - worked)) 8" \
+		"how $instances instances ended"
+	[ "$worked" -lt "$instances" ] || fail "nobody was refused"
 	for ((n = 1; n <= instances; n++)); do
 		[ "$(cat "$W/ends/$n")" -ne 8 ] ||
 			assert_says "$W/err.$n" 'another run .*holds'
 	done
-	wins=$((wins + 1)) refused=$((refused + instances - 1))
+	wins=$((wins + worked)) refused=$((refused + instances - worked))
 	check_archive "$ARCHIVE"
 	compare_archive "$W/alice.dump" "$ARCHIVE"
 done
