@@ -155,8 +155,9 @@ struct source_ops {
 	 * nothing is ever called gone. */
 	bool (*is_gone)(void *, const char *name, bool *gone, struct err *);
 	/* MESSAGES, UIDNEXT, UIDVALIDITY, HIGHESTMODSEQ of all mailboxes again,
-	 * in as few round trips as it takes; only mailboxes that the last list
-	 * showed, as far as the server answers. NULL: not offered. */
+	 * in as few round trips as it takes: of those that the last list showed
+	 * as far as the server answers, and of those that exist since (0 where
+	 * it says nothing). NULL: not offered. */
 	bool (*statuses)(void *,
 	    bool (*each)(
 		void *arg, const struct source_mailbox *, struct err *),

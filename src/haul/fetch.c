@@ -167,8 +167,8 @@ count_unlisted(struct fetch *f)
 	f->result->mailboxes_failed += caps.unlisted - 1;
 }
 
-static bool
-wanted(struct fetch *f, const struct source_mailbox *box)
+bool
+fetch_wants(struct fetch *f, const struct source_mailbox *box)
 {
 	char rule[300];
 	if (!box_selectable(box)) {
@@ -193,7 +193,7 @@ choose(struct fetch *f, struct boxes *boxes)
 	size_t n = 0;
 	for (size_t i = 0; i < boxes->n; i++) {
 		struct box *box = &boxes->array[i];
-		box->wanted = wanted(f, &box->m);
+		box->wanted = fetch_wants(f, &box->m);
 		if (!box->wanted)
 			continue;
 		n++;

@@ -51,7 +51,10 @@ bool fetch_names(struct fetch *, struct boxes *, struct err *);
 /* A mailbox that could not be read, or asked for: counted, and told. */
 void fetch_note_failure(
     struct fetch *, const char *mailbox, const struct err *);
-/* Which mailboxes moved since they were read: .again (moved.c). */
+/* Selectable, and no rule skips it; one that a rule skips is counted. */
+bool fetch_wants(struct fetch *, const struct source_mailbox *);
+/* Which mailboxes moved since they were read: .again; those that exist
+ * since are added (moved.c). */
 bool fetch_moved(struct fetch *, struct boxes *, size_t *n, struct err *);
 
 /* After a failure: wait, and connect again if the connection is gone.

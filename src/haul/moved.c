@@ -3,14 +3,19 @@
  * to be read into one that was read already stood nowhere we looked. At the
  * end of the account the mailboxes' statuses are asked for again, and those
  * that gained or lost a message are read once more. So are those whose full
- * pass a lost connection cut, if something seemed gone by it.
+ * pass a lost connection cut, if something seemed gone by it. Mailboxes that
+ * were created meanwhile are read as well: what was in them may have stood in
+ * one that we came to later.
  */
+#include <string.h>
+
 #include "base/log.h"
 #include "fetch.h"
 
 struct statuses {
 	struct fetch *f;
 	struct boxlist_by_name by;
+	struct boxes created; /* owned */
 	size_t moved;
 };
 
@@ -30,9 +35,10 @@ compare(void *arg, const struct source_mailbox *now, struct err *err)
 {
 	struct statuses *s = arg;
 	struct box *box = boxlist_named(&s->by, now->name);
-	(void)err;
-	if (box == NULL || !box->wanted || !box->seen || box->again ||
-	    !has_moved(box, now))
+	if (box == NULL)
+		return !box_selectable(now) ||
+		       boxlist_add(&s->created, now, err);
+	if (!box->wanted || !box->seen || box->again || !has_moved(box, now))
 		return true;
 	box->again = true;
 	s->moved++;
@@ -48,6 +54,37 @@ ask(struct fetch *f, struct statuses *s, struct err *err)
 
 	return f->lister ? ops->statuses(f->source->data, compare, s, err)
 			 : ops->list(f->source->data, compare, s, err);
+}
+
+/* It was read under the name that it had; the next run renames it. */
+static bool
+was_read(const struct boxes *boxes, const struct source_mailbox *m)
+{
+	for (size_t i = 0; m->mailbox_id != NULL && i < boxes->n; i++)
+		if (boxes->array[i].seen &&
+		    boxes->array[i].m.mailbox_id != NULL &&
+		    strcmp(boxes->array[i].m.mailbox_id, m->mailbox_id) == 0)
+			return true;
+
+	return false;
+}
+
+static bool
+add_created(struct statuses *s, struct boxes *boxes, struct err *err)
+{
+	for (size_t i = 0; i < s->created.n; i++) {
+		const struct source_mailbox *m = &s->created.array[i].m;
+		if (was_read(boxes, m))
+			continue;
+		log_add(LOG_INFO, "%s was created meanwhile", m->display);
+		if (!boxlist_add(boxes, m, err))
+			return false;
+		struct box *box = &boxes->array[boxes->n - 1];
+		box->wanted = box->again = fetch_wants(s->f, &box->m);
+		s->moved += box->again;
+	}
+
+	return true;
 }
 
 static size_t
@@ -73,6 +110,7 @@ fetch_moved(struct fetch *f, struct boxes *boxes, size_t *n, struct err *err)
 		return true;
 	boxlist_by_name(&s.by, boxes);
 	while (ok && !ask(f, &s, err)) {
+		boxlist_free(&s.created);
 		if (err->scope < ERR_ACCOUNT && err->code != ERR_THROTTLE) {
 			log_add(
 			    LOG_WARN, "what moved meanwhile: %s", err->text);
@@ -80,7 +118,9 @@ fetch_moved(struct fetch *f, struct boxes *boxes, size_t *n, struct err *err)
 		}
 		ok = fetch_recover(f, &again, err);
 	}
+	ok = ok && add_created(&s, boxes, err);
 	boxlist_by_name_free(&s.by);
+	boxlist_free(&s.created);
 	*n = s.moved;
 	if (s.moved > 0)
 		log_add(LOG_INFO, "%zu mailboxes are read again", s.moved);

@@ -54,6 +54,8 @@ read_separator(struct imap_tokens *t, char *separator)
 static void
 unusable(struct listing *c, const struct imap_reply *r, const char *why)
 {
+	if (c->l->again)
+		return;
 	c->l->unlisted++;
 	log_add(LOG_WARN, "%s: a mailbox is left out, %s: %.*s", c->s->where,
 	    why, (int)(r->words.len < 200 ? r->words.len : 200), r->words.data);
@@ -65,6 +67,9 @@ add_mailbox(struct listing *c, const struct imap_reply *r, const char *name,
 {
 	/* "LIST" of a bare namespace root: a name that is empty. */
 	if (len == 0 && (attributes & MAILBOX_NOSELECT) != 0)
+		return;
+	/* Once more: only what was created since is new. */
+	if (c->l->again && imap_listing_find(c->l, name, len) != NULL)
 		return;
 	if (!name_is_safe(name, len)) {
 		if (!c->l->subscribed)
@@ -107,7 +112,7 @@ take_mailbox(void *arg, const struct imap_reply *r, struct err *err)
 	uint32_t attributes = 0;
 	char separator;
 	take_list_status(c, r);
-	if (c->l->again || r->kind != IMAP_DATA ||
+	if (r->kind != IMAP_DATA ||
 	    !imap_text_is(&r->name, c->l->subscribed ? "LSUB" : "LIST"))
 		return true;
 	if (c->l->count >= IMAP_MAILBOXES_MAX)
@@ -183,10 +188,11 @@ static bool
 list_pattern(struct listing *c, const char *prefix, struct err *err)
 {
 	bool extended = imap_session_can(c->s, "LIST-EXTENDED");
+	bool once = extended || c->l->again;
 	struct buf command = { 0 };
 	struct imap_reply done;
 	bool good = true;
-	for (int lsub = 0; good && lsub <= (extended ? 0 : 1); lsub++) {
+	for (int lsub = 0; good && lsub <= (once ? 0 : 1); lsub++) {
 		c->l->subscribed = lsub != 0;
 		buf_clear(&command);
 		buf_str(&command, lsub ? "LSUB \"\" " : "LIST \"\" ");
@@ -276,7 +282,7 @@ tell(struct listing *c, imap_each_mailbox each, void *arg, struct err *err)
 	for (size_t i = 0; good && i < c->l->count; i++) {
 		struct imap_found *f = &c->l->found[i];
 		if (!f->listed || !is_wanted(c->s, space_of(c->s, f)) ||
-		    (c->l->again && !(f->told && f->has_status)))
+		    (c->l->again && f->told && !f->has_status))
 			continue;
 		buf_clear(&display);
 		name_display(&display, f->name, f->len, f->separator);
@@ -315,12 +321,11 @@ imap_list_statuses(struct imap_session *s, struct imap_listing *l,
 	struct listing c = { .s = s, .l = l };
 	imap_listing_forget_statuses(l);
 	l->again = true;
-	bool good = imap_session_settle(s, err) &&
-		    (imap_session_can(s, "LIST-STATUS") &&
-				imap_session_can(s, "LIST-EXTENDED")
-			    ? list_all(&c, err)
-			    : imap_status_of_all(s, l, err)) &&
-		    tell(&c, each, arg, err);
+	bool good = imap_session_settle(s, err) && list_all(&c, err);
+	bool told = imap_session_can(s, "LIST-STATUS") &&
+		    imap_session_can(s, "LIST-EXTENDED");
+	good = good && (told || imap_status_of_all(s, l, err)) &&
+	       tell(&c, each, arg, err);
 	l->again = false;
 
 	return good;

@@ -23,7 +23,7 @@ struct imap_listing {
 	size_t *slots; /* hash of names: index into found + 1; 0: free */
 	size_t slot_count;
 	bool subscribed; /* reading LSUB */
-	bool again;      /* reading statuses only */
+	bool again;      /* looking for statuses and new names */
 	uint64_t unlisted;
 };
 

@@ -1,6 +1,7 @@
 /*
  * Mailboxes and messages that have the name or the looks of others: told apart
- * by MAILBOXID (RFC 8474), by one for one, by octets.
+ * by MAILBOXID (RFC 8474), by one for one, by octets. And mailboxes that change
+ * while they are read.
  */
 #include "haul_world.h"
 
@@ -163,6 +164,74 @@ START_TEST(the_twin_of_one_that_was_not_kept_is_fetched)
 }
 END_TEST
 
+/* ---- created, or renamed, while we run ---- */
+
+static void
+file_away(struct world *w, unsigned open)
+{
+	if (open != 1) /* INBOX is about to be read */
+		return;
+	struct world_box *new = world_add(w, "Filed");
+	for (int i = 0; i < 4; i++)
+		world_move(w, world_find(w, "INBOX"), 0, new);
+}
+
+START_TEST(mail_in_a_mailbox_created_meanwhile_is_found_in_the_same_run)
+{
+	struct world *w = world_of((enum world_mode)(_i / 2), "INBOX", 10);
+	w->ids = _i % 2;
+	w->meanwhile = file_away;
+	struct world_run *r = world_completed(w, NULL);
+	ck_assert_uint_eq(r->result.counts.inventory, 10);
+	ck_assert_uint_eq(w->delivered, 10);
+	ck_assert_uint_eq(world_live(w, "Filed"), 4);
+	world_run_free(&r);
+	world_free(w);
+}
+END_TEST
+
+START_TEST(a_mailbox_created_meanwhile_is_held_to_the_filter)
+{
+	static const char *const none[] = { "Filed" };
+	const struct filter filter = { .exclude = none, .exclude_count = 1 };
+	struct world *w = world_of((enum world_mode)_i, "INBOX", 10);
+	w->meanwhile = file_away;
+	struct world_run *r = world_haul(w, &filter);
+	ck_assert(r->ok);
+	ck_assert_uint_eq(r->result.mailboxes_excluded, 1);
+	ck_assert(!world_knows(w, "Filed"));
+	world_run_free(&r);
+	world_free(w);
+}
+END_TEST
+
+static void
+rename_late(struct world *w, unsigned open)
+{
+	if (open == 2) /* Old was read */
+		world_rename(world_find(w, "Old"), "New");
+}
+
+START_TEST(a_mailbox_renamed_meanwhile_is_shown_once)
+{
+	struct world *w = world_of((enum world_mode)_i, "Old", 10);
+	w->ids = true;
+	world_arrive(w, world_add(w, "Other"));
+	w->meanwhile = rename_late;
+	struct world_run *r = world_haul(w, NULL);
+	ck_assert(r->ok && r->result.balanced);
+	ck_assert_uint_eq(world_shown(w), 11);
+	world_run_free(&r);
+	w->meanwhile = NULL;
+	r = world_completed(w, NULL);
+	ck_assert_uint_eq(r->result.mailboxes_renamed, 1);
+	ck_assert_uint_eq(w->bodies, 0);
+	ck_assert_uint_eq(world_shown(w), 11);
+	world_run_free(&r);
+	world_free(w);
+}
+END_TEST
+
 /* ---- a question that is refused ---- */
 
 START_TEST(a_refused_question_costs_one_name)
@@ -204,6 +273,11 @@ suite_haul_other(void)
 		    WORLD_MUTE },
 		{ of_two_copies_one_ends_for_each_that_was_seen, WORLD_MUTE },
 		{ the_twin_of_one_that_was_not_kept_is_fetched, WORLD_MUTE },
+		{ mail_in_a_mailbox_created_meanwhile_is_found_in_the_same_run,
+		    2 * WORLD_MUTE },
+		{ a_mailbox_created_meanwhile_is_held_to_the_filter,
+		    WORLD_MUTE },
+		{ a_mailbox_renamed_meanwhile_is_shown_once, WORLD_MUTE },
 		{ a_refused_question_costs_one_name, 2 * WORLD_MUTE },
 	};
 	Suite *s = suite_create("haul_other");

@@ -60,12 +60,16 @@ static const struct {
 		END },
 	    "INBOX|INBOX 1 0 0 0 -\n"
 	    "a|a 3 9 7 18446744073709551615 F1-2_3\n",
-	    "a|a 4 10 7 5 -\n" },
+	    "a|a 4 10 7 5 -\nfresh|fresh 1 2 3 0 -\n" },
 	{ "a STATUS each, in flight together", "IMAP4rev1", NULL,
 	    { { "LIST \"\" \"*\"",
 		  "* LIST () \"/\" INBOX\r\n* LIST (\\Noselect) \"/\" x\r\n"
 		  "* LIST () \"/\" \"a b\"\r\n* LIST () \"/\" c\r\n@ OK\r\n" },
 		{ "LSUB", "@ OK\r\n" },
+		{ "LIST \"\" \"*\"",
+		    "* LIST () \"/\" INBOX\r\n* LIST () \"/\" \"a b\"\r\n"
+		    "* LIST () \"/\" \"\x01\"\r\n"
+		    "* LIST () \"/\" fresh\r\n@ OK\r\n" },
 		{ "STATUS \"INBOX\" (MESSAGES UIDNEXT UIDVALIDITY)",
 		    "* STATUS inbox (MESSAGES 2 UIDNEXT 3 UIDVALIDITY 4)\r\n"
 		    "@ OK\r\n" },
@@ -75,13 +79,15 @@ static const struct {
 		END },
 	    "INBOX|INBOX 0 0 0 0 -\nx|x 0 0 0 0 -\na b|a b 0 0 0 0 -\n"
 	    "c|c 0 0 0 0 -\n",
-	    "INBOX|INBOX 2 3 4 0 -\nc|c 5 6 7 0 -\n" },
+	    "INBOX|INBOX 2 3 4 0 -\nc|c 5 6 7 0 -\n"
+	    "fresh|fresh 0 0 0 0 -\n" },
 	/* One wire form for the index, whatever the server speaks. */
 	{ "UTF8=ACCEPT: names cross as UTF-8",
 	    "IMAP4rev1 ENABLE UTF8=ACCEPT LIST-EXTENDED", "UTF8=ACCEPT",
 	    { { "LIST \"\" \"*\"",
 		  "* LIST () \"/\" \"Entw\xc3\xbcrfe & mehr\"\r\n"
 		  "* LIST () \"/\" {3}\r\na\xffz\r\n@ OK\r\n" },
+		{ "LIST \"\" \"*\"", "@ OK\r\n" },
 		{ "STATUS \"Entw\xc3\xbcrfe & mehr\" (",
 		    "* STATUS \"Entw\xc3\xbcrfe & mehr\" (MESSAGES 9)\r\n"
 		    "@ OK\r\n" },
@@ -94,6 +100,8 @@ static const struct {
 	    "IMAP4rev1 ENABLE UTF8=ACCEPT LIST-EXTENDED", "QRESYNC",
 	    { { "LIST \"\" \"*\"",
 		  "* LIST () \"/\" \"Entw&APw-rfe\"\r\n@ OK\r\n" },
+		{ "LIST \"\" \"*\"",
+		    "* LIST () \"/\" \"Entw&APw-rfe\"\r\n@ OK\r\n" },
 		{ "STATUS \"Entw&APw-rfe\" (",
 		    "* STATUS \"Entw&APw-rfe\" (MESSAGES 9)\r\n@ OK\r\n" },
 		{ "STATUS \"INBOX\" (", "@ NO what\r\n" }, END },
@@ -107,6 +115,7 @@ static const struct {
 		  "* LIST () \".\" \"&AGE-x\"\r\n* LIST () \".\" "
 		  "\"&2AA-\"\r\n* LIST () \".\" \"#news.*\"\r\n"
 		  "* LIST () \".\" Inbox\r\n@ OK\r\n" },
+		{ "LIST \"\" \"*\"", "@ OK\r\n" },
 		{ "STATUS \"&AGE-x\" (", "* STATUS \"&AGE-x\" (MESSAGES 1)\r\n"
 					 "@ OK\r\n" },
 		{ "STATUS \"&2AA-\" (",
