@@ -19,11 +19,11 @@ import os
 import random
 import shutil
 import sqlite3
-import struct
 import subprocess
 import sys
 
 from fault_play import Stage, noise, serve
+from hostile_tar import frames_of
 from scripted_imap import Message
 
 # Columns that nothing but the index knows, and what they are for: where the
@@ -119,22 +119,6 @@ class Archive:
         return {sha: [p for part, body in parts
                       for p in [part] + (where[body] if body else [])]
                 for sha, parts in found.items()}
-
-
-def frames_of(path):
-    """[(offset, compressed size, plain offset, plain size)] by its own table,
-    and where the table starts."""
-    with open(path, "rb") as file:
-        data = file.read()
-    count, flags = struct.unpack("<IB", data[-9:-4])
-    width = 12 if flags & 0x80 else 8
-    table = len(data) - 9 - count * width
-    frames, at, plain = [], 0, 0
-    for n in range(count):
-        size, inflated = struct.unpack_from("<II", data, table + n * width)
-        frames.append((at, size, plain, inflated))
-        at, plain = at + size, plain + inflated
-    return frames
 
 
 def dump(path):
