@@ -18,6 +18,12 @@ bool file_sync_dir(const char *path, struct err *);
 /* All n octets at offset, through short writes and EINTR. */
 bool file_pwrite(int fd, const void *, size_t n, uint64_t offset,
     const char *path, struct err *);
+/*
+ * A regular file that is there, for reading (flags: O_RDONLY or O_RDWR);
+ * waits for nobody. -1: *err is set: ERR_DAMAGED for anything else under that
+ * name (a link, a FIFO, a folder …); errno is ENOENT if there is nothing.
+ */
+int file_open(const char *path, int flags, enum err_scope, struct err *);
 /* Exactly n octets, or ERR_DAMAGED ("ends early"). */
 bool file_pread(
     int fd, void *, size_t n, uint64_t offset, const char *path, struct err *);

@@ -3,6 +3,7 @@
 
 #include "archive/archive.h"
 #include "base/digest.h"
+#include "base/file.h"
 #include "base/mem.h"
 #include "lines.h"
 #include "volumes.h"
@@ -255,12 +256,11 @@ read_manifest(const struct chain *c, struct link *link, bool tell,
 	struct reading r = { .chain = c, .link = link, .tell = tell };
 	char *path =
 	    mem_fmt("%s/%s/%s.jsonl.zst", c->dir, ARCHIVE_RUNS, link->name);
-	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
-	if (fd < 0)
-		err_errno(err, ERR_RUN, "%s", path);
+	int fd = file_open(path, O_RDONLY, ERR_RUN, err);
 	free(path);
+	*why = "it is not a file";
 	if (fd < 0)
-		return false;
+		return err->code == ERR_DAMAGED;
 
 	struct digest *digest = digest_new();
 	digest_start(digest);

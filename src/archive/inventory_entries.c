@@ -1,6 +1,7 @@
 /* The entries of a volume that has no catalog. */
 #include "archive/archive.h"
 #include "base/crash.h"
+#include "base/file.h"
 #include "base/mem.h"
 #include "base/text.h"
 #include "entry.h"
@@ -59,9 +60,8 @@ open_walk(struct walk *w, const char *dir, const struct inventory_volume *v,
 	*w = (struct walk){ .volume = v, .tell = tell };
 	w->path = volume_path(
 	    dir, v->name, v->sealed ? ARCHIVE_SEALED : ARCHIVE_PART);
-	w->fd = open(w->path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
+	w->fd = file_open(w->path, O_RDONLY, ERR_RUN, err);
 	if (w->fd < 0) {
-		err_errno(err, ERR_RUN, "%s", w->path);
 		free(w->path);
 		return false;
 	}
@@ -154,13 +154,13 @@ list_frames(const char *dir, struct inventory_volume *v, struct err *err)
 {
 	struct stat st;
 	char *path = volume_path(dir, v->name, ARCHIVE_PART);
-	int fd = open(path, O_RDWR | O_CLOEXEC | O_NOFOLLOW);
+	int fd = file_open(path, O_RDWR, ERR_RUN, err);
 	crash_point("archive: before an open volume is synced");
 	bool ok = fd >= 0 && fstat(fd, &st) == 0 && fsync(fd) == 0;
 	crash_point("archive: after an open volume is synced");
-	if (!ok)
+	if (!ok && fd >= 0)
 		err_errno(err, ERR_RUN, "%s", path);
-	else
+	if (ok)
 		inventory_walk_frames(
 		    fd, path, (uint64_t)st.st_size, &v->frames, &v->count);
 	if (fd >= 0)
@@ -183,8 +183,12 @@ inventory_part(const char *dir, const char *name,
 		return true;
 	}
 	memcpy(v->name, name, strlen(name) + 1);
-	if (!list_frames(dir, v, err))
-		return false;
+	if (!list_frames(dir, v, err)) {
+		if (err->code != ERR_DAMAGED)
+			return false;
+		inventory_find(tell, name, NULL, "it is not a file");
+		return true;
+	}
 	cut_to(v, v->count);
 	if (!open_walk(&w, dir, v, tell, err))
 		return false;

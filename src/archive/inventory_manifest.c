@@ -2,6 +2,7 @@
 #include "inventory_row.h"
 
 #include "archive/archive.h"
+#include "base/file.h"
 #include "base/mem.h"
 #include "lines.h"
 #include "mail/datetime.h"
@@ -306,12 +307,11 @@ inventory_manifest(const char *dir, const char *run,
 	const char *why = NULL;
 	uint8_t sha256[DIGEST_SIZE];
 	char *path = mem_fmt("%s/%s/%s.jsonl.zst", dir, ARCHIVE_RUNS, run);
-	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
-	if (fd < 0)
-		err_errno(err, ERR_RUN, "%s", path);
+	int fd = file_open(path, O_RDONLY, ERR_RUN, err);
 	free(path);
 	if (fd < 0)
-		return false;
+		return err->code == ERR_DAMAGED &&
+		       unusable(&m, "it is not a file");
 
 	struct digest *digest = digest_new();
 	digest_start(digest);

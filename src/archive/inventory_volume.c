@@ -65,12 +65,10 @@ static int
 open_sealed(const char *path, const char *name,
     const struct inventory_tell *tell, bool *done, struct err *err)
 {
-	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
-	*done = fd >= 0 || errno == ELOOP;
+	int fd = file_open(path, O_RDONLY, ERR_RUN, err);
+	*done = fd >= 0 || err->code == ERR_DAMAGED;
 	if (fd < 0 && *done)
-		inventory_find(tell, name, NULL, "it is a symbolic link");
-	else if (fd < 0)
-		err_errno(err, ERR_RUN, "%s", path);
+		inventory_find(tell, name, NULL, "it is not a file");
 
 	return fd;
 }
@@ -268,10 +266,8 @@ static bool
 read_catalog(struct catalog_reading *c, const char *dir, bool *found)
 {
 	c->path = volume_path(dir, c->volume->name, ARCHIVE_SEALED);
-	c->fd = open(c->path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
+	c->fd = file_open(c->path, O_RDONLY, ERR_RUN, c->err);
 	bool opened = c->fd >= 0;
-	if (!opened)
-		err_errno(c->err, ERR_RUN, "%s", c->path);
 	*found = opened && find_catalog(c) && read_from_here(c);
 	inflate_free(&c->inflate);
 	row_texts_free(&c->texts);

@@ -1,6 +1,7 @@
 #include "archive/reader.h"
 
 #include "base/digest.h"
+#include "base/file.h"
 #include "base/mem.h"
 #include "inflate.h"
 #include "seektable.h"
@@ -150,15 +151,13 @@ open_file(struct archive_reader *r, const char *volume, struct shelf *s,
 
 	for (size_t i = 0; i < 3; i++) {
 		s->path = volume_path(r->dir, volume, endings[i]);
-		s->fd = open(s->path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
+		s->fd = file_open(s->path, O_RDONLY, ERR_MESSAGE, err);
 		if (s->fd >= 0) {
 			memcpy(s->name, volume, strlen(volume) + 1);
 			s->part = i == 1;
 			return true;
 		}
 		bool missing = errno == ENOENT;
-		if (!missing)
-			err_errno(err, ERR_MESSAGE, "%s", s->path);
 		free(s->path);
 		s->path = NULL;
 		if (!missing)

@@ -135,10 +135,8 @@ archive_find_sealed(const char *dir, const char *volume, bool *sealed,
 		    "impossible volume name %s", volume);
 
 	char *path = volume_path(dir, volume, ARCHIVE_SEALED);
-	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
+	int fd = file_open(path, O_RDONLY, ERR_RUN, err);
 	bool ok = fd >= 0 || errno == ENOENT;
-	if (!ok)
-		err_errno(err, ERR_RUN, "%s", path);
 	if (fd >= 0) {
 		ok = read_sealed(fd, path, p, frames, err);
 		close(fd);

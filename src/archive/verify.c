@@ -392,9 +392,9 @@ check_full(struct verify *v, struct archive_reader *r, const uint8_t *sha256,
     struct err *err)
 {
 	struct archive_reader *bodies = NULL;
-	v->fd = open(v->path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
+	v->fd = file_open(v->path, O_RDONLY, ERR_RUN, err);
 	if (v->fd < 0)
-		return err_errno(err, ERR_RUN, "%s", v->path);
+		return false;
 
 	bool ok = archive_reader_open(&bodies, v->dir, err);
 	if (ok)

@@ -2,6 +2,7 @@
 
 #include "archive/reader.h"
 #include "base/digest.h"
+#include "base/file.h"
 #include "base/mem.h"
 #include "volume.h"
 
@@ -78,9 +79,9 @@ bool
 volumes_file_digest(const char *path, uint8_t sha256[32], struct err *err)
 {
 	enum { PIECE = 256 << 10 };
-	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
+	int fd = file_open(path, O_RDONLY, ERR_RUN, err);
 	if (fd < 0)
-		return err_errno(err, ERR_RUN, "%s", path);
+		return false;
 
 	struct digest *digest = digest_new();
 	char *piece = mem_array(PIECE, 1);

@@ -108,6 +108,30 @@ file_pwrite(int fd, const void *data, size_t n, uint64_t offset,
 	return true;
 }
 
+int
+file_open(const char *path, int flags, enum err_scope scope, struct err *err)
+{
+	struct stat st;
+	/* Without O_NONBLOCK a FIFO would keep us until somebody writes. */
+	int fd =
+	    open(path, flags | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY);
+	if (fd >= 0 && fstat(fd, &st) == 0 && S_ISREG(st.st_mode))
+		return fd;
+	bool other =
+	    fd >= 0 || errno == ELOOP || errno == EISDIR || errno == ENXIO;
+	int why = other ? EINVAL : errno;
+	if (fd >= 0)
+		close(fd);
+	errno = why;
+	if (other)
+		err_set(err, scope, ERR_DAMAGED, "%s is not a file", path);
+	else
+		err_errno(err, scope, "%s", path);
+	errno = why;
+
+	return -1;
+}
+
 bool
 file_pread(int fd, void *out, size_t n, uint64_t offset, const char *path,
     struct err *err)
