@@ -208,8 +208,10 @@ open_beside(const char *path, struct err *err)
 {
 	struct stat mine, named;
 	for (;;) {
-		int fd = open(
-		    path, O_WRONLY | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0600);
+		/* O_NONBLOCK: a FIFO of that name is an error, no wait. */
+		int fd = open(path,
+		    O_WRONLY | O_CREAT | O_NOFOLLOW | O_CLOEXEC | O_NONBLOCK,
+		    0600);
 		if (fd < 0) {
 			err_errno(err, ERR_RUN, "can't make %s", path);
 			return -1;

@@ -157,6 +157,27 @@ index_make_file(const char *path, struct err *err)
 	return ok;
 }
 
+/* The database itself may be reached by a link; what SQLite looks for beside it
+ * is its own. */
+bool
+index_look_beside(const char *path, struct err *err)
+{
+	static const char *const endings[] = { "", "-wal", "-journal", "-shm" };
+	struct stat st;
+	bool ok = true;
+	for (size_t i = 0; ok && i < sizeof(endings) / sizeof(endings[0]);
+	     i++) {
+		char *name = mem_fmt("%s%s", path, endings[i]);
+		bool there = (i == 0 ? stat : lstat)(name, &st) == 0;
+		if (there && !S_ISREG(st.st_mode))
+			ok = err_set(err, ERR_RUN, ERR_DAMAGED,
+			    "index %s is not a regular file", name);
+		free(name);
+	}
+
+	return ok;
+}
+
 static bool
 open_lock(struct index *ix, struct err *err)
 {
@@ -350,9 +371,9 @@ open_writer(struct index *ix, struct err *err)
 	/* Looked at before anything is written to a file that may be foreign.
 	 */
 	return check_disk(ix->path, err) && index_make_file(ix->path, err) &&
-	       open_lock(ix, err) && connect_to(ix, err) &&
-	       read_version(ix, &version, err) && use_wal(ix, err) &&
-	       set_pragmas(ix, err) &&
+	       index_look_beside(ix->path, err) && open_lock(ix, err) &&
+	       connect_to(ix, err) && read_version(ix, &version, err) &&
+	       use_wal(ix, err) && set_pragmas(ix, err) &&
 	       (version == SCHEMA_VERSION || migrate(ix, err));
 }
 
@@ -373,8 +394,8 @@ open_reader(struct index *ix, struct err *err)
 		return missing(ix->path, err);
 	if (access(ix->path, R_OK) != 0)
 		return err_errno(err, ERR_RUN, "reading index %s", ix->path);
-	if (!connect_to(ix, err) || !read_version(ix, &version, err) ||
-	    !set_pragmas(ix, err))
+	if (!index_look_beside(ix->path, err) || !connect_to(ix, err) ||
+	    !read_version(ix, &version, err) || !set_pragmas(ix, err))
 		return false;
 	if (version == 0)
 		return err_set(

@@ -91,6 +91,9 @@ const char *index_remote_fs(uint32_t magic);
 /* Made before SQLite sees it, so that it and its journal are 0600 from the
  * start whatever the umask; ours, and no link. */
 bool index_make_file(const char *path, struct err *);
+/* Nothing but files under a database's name and those of its journals, or
+ * ERR_DAMAGED: SQLite would wait for a FIFO and write through a link. */
+bool index_look_beside(const char *path, struct err *);
 
 /* ---- lock.c ---- */
 

@@ -304,16 +304,18 @@ close_new(struct rebuild *r, struct err *err)
 	return ok;
 }
 
-/* No log beside it, which SQLite would take for the new one's. */
+/* What SQLite would take for the new index's: of one that was taken away by
+ * hand. */
 static bool
-has_log(const char *path)
+remove_beside(const char *path, const char *ending, struct err *err)
 {
-	struct stat st;
-	char *wal = mem_fmt("%s-wal", path);
-	bool yes = lstat(wal, &st) == 0;
-	free(wal);
+	char *name = mem_fmt("%s%s", path, ending);
+	bool ok = unlink(name) == 0 || errno == ENOENT;
+	if (!ok)
+		err_errno(err, ERR_RUN, "%s", name);
+	free(name);
 
-	return yes;
+	return ok;
 }
 
 /* The old index as one file that nobody has open. *damaged: it is none. */
@@ -379,9 +381,9 @@ keep_old(const char *path, const char *kept, bool damaged, struct err *err)
 		return err_errno(err, ERR_RUN, "%s", kept);
 	crash_point("index: after the old index is kept");
 
-	return !damaged || !has_log(path) ||
-	       (move_aside(path, kept, "-wal", err) &&
-		   move_aside(path, kept, "-shm", err));
+	return !damaged || (move_aside(path, kept, "-wal", err) &&
+			       move_aside(path, kept, "-shm", err) &&
+			       move_aside(path, kept, "-journal", err));
 }
 
 /* The first second from now on that no file has. */
@@ -411,15 +413,9 @@ put(struct rebuild *r, int64_t now, char *kept, size_t size, struct err *err)
 		if (!retire(path, &damaged, err) ||
 		    !keep_old(path, kept, damaged, err))
 			return false;
-	} else if (has_log(path)) {
-		/* Of an index that was taken away by hand. */
-		char *wal = mem_fmt("%s-wal", path);
-		bool gone = unlink(wal) == 0;
-		if (!gone)
-			err_errno(err, ERR_RUN, "%s", wal);
-		free(wal);
-		if (!gone)
-			return false;
+	} else if (!remove_beside(path, "-wal", err) ||
+		   !remove_beside(path, "-journal", err)) {
+		return false;
 	}
 	crash_point("index: before a new index is renamed");
 	if (rename(r->path, path) < 0)

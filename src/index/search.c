@@ -277,6 +277,11 @@ static bool
 open_kept(struct search *s, struct err *err)
 {
 	struct err why;
+	if (!index_look_beside(s->path, &why)) {
+		snprintf(s->note, sizeof(s->note), "%.160s: it is not used",
+		    why.text);
+		return search_open_temp(s, err);
+	}
 	bool writing = open_lock(s) && index_make_file(s->path, &why);
 	if (!writing && access(s->path, R_OK) != 0) {
 		snprintf(s->note, sizeof(s->note),

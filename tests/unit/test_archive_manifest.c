@@ -280,6 +280,9 @@ static const struct {
 	{ "zstd -dcq r1.jsonl.zst | sed 's/\"r1\"/\"r0\"/' | zstd -q -o "
 	  "r0.jsonl.zst",
 	    "is the first" },
+	{ "rm r2.jsonl.zst && mkfifo r2.jsonl.zst", "r2: it is not a file" },
+	{ "rm r2.jsonl.zst && mkdir r2.jsonl.zst", "r2: it is not a file" },
+	{ "mv r2.jsonl.zst t && ln -s t r2.jsonl.zst", "r2: it is not a file" },
 };
 
 START_TEST(a_broken_chain_is_found)

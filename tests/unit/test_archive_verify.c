@@ -343,6 +343,36 @@ START_TEST(hostile_volumes_are_survived_and_named)
 }
 END_TEST
 
+/* Nobody ever writes into the FIFO: who waited for it would wait for ever. */
+START_TEST(a_volume_that_is_no_file_is_named_and_not_waited_for)
+{
+	struct err err = { 0 };
+	struct archive_verified sums;
+	struct progress p;
+	struct frame_info *frames;
+	uint8_t sha256[32];
+	bool sealed;
+	char *path = volume_file("v");
+	ck_assert_int_eq(_i == 0   ? mkfifo(path, 0600)
+			 : _i == 1 ? mkdir(path, 0700)
+				   : symlink("/etc/passwd", path),
+	    0);
+	struct rig_findings all = rig_verify(&rig, "v", NULL, &sums);
+	ck_assert_uint_eq(all.count, 1);
+	ck_assert_ptr_nonnull(strstr(all.text.data, "is not a file"));
+	buf_free(&all.text);
+	ck_assert(!archive_volume_digest(rig.dir, "v", sha256, &err));
+	ck_assert_int_eq(err.code, ERR_DAMAGED);
+	err = (struct err){ 0 };
+	ck_assert(
+	    !archive_find_sealed(rig.dir, "v", &sealed, &p, &frames, &err));
+	ck_assert(!sealed);
+	ck_assert_int_eq(err.code, ERR_DAMAGED);
+	ck_assert_int_eq(err.scope, ERR_RUN);
+	free(path);
+}
+END_TEST
+
 START_TEST(the_reader_survives_numbers_that_make_no_sense)
 {
 	static const struct {
@@ -527,6 +557,8 @@ suite_archive_verify(void)
 	tcase_add_loop_test(t, a_catalog_row_that_lies_is_found, 0,
 	    (int)(sizeof(lies) / sizeof(lies[0])));
 	tcase_add_test(t, the_tsv_must_say_what_the_json_says);
+	tcase_add_loop_test(
+	    t, a_volume_that_is_no_file_is_named_and_not_waited_for, 0, 3);
 	tcase_add_loop_test(t, hostile_volumes_are_survived_and_named, 0,
 	    (int)(sizeof(hostile) / sizeof(hostile[0])));
 	tcase_add_test(t, the_reader_survives_numbers_that_make_no_sense);

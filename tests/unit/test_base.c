@@ -1,8 +1,13 @@
 #include <check.h>
+#include <errno.h>
+#include <fcntl.h>
 #include <pthread.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/un.h>
 #include <unistd.h>
 
 #include "base/buf.h"
@@ -212,6 +217,82 @@ START_TEST(a_file_is_replaced_by_many_at_once)
 }
 END_TEST
 
+/* What somebody may have put in a file's place. */
+static int
+make_no_file(int what, const char *path)
+{
+	struct sockaddr_un name = { .sun_family = AF_UNIX };
+	switch (what) {
+	case 0:
+		return mkfifo(path, 0600);
+	case 1:
+		return mkdir(path, 0700);
+	case 2:
+		return symlink("/etc/passwd", path);
+	case 3:
+		return symlink("nowhere", path);
+	default:
+		snprintf(name.sun_path, sizeof(name.sun_path), "%s", path);
+		int fd = socket(AF_UNIX, SOCK_STREAM, 0);
+		int failed = bind(fd, (struct sockaddr *)&name, sizeof(name));
+		close(fd);
+		return failed;
+	}
+}
+
+START_TEST(only_a_file_is_opened_and_nobody_is_waited_for)
+{
+	static const int flags[] = { O_RDONLY, O_RDWR };
+	char top[] = "/tmp/mailhaul-base-XXXXXX";
+	ck_assert_ptr_nonnull(mkdtemp(top));
+	char *path = mem_fmt("%s/f", top);
+	struct err e;
+	ck_assert_int_eq(make_no_file(_i, path), 0);
+	for (size_t i = 0; i < 2; i++) {
+		e = (struct err){ 0 };
+		ck_assert_int_eq(
+		    file_open(path, flags[i], ERR_MESSAGE, &e), -1);
+		ck_assert_int_ne(errno, ENOENT);
+		ck_assert_int_eq(e.code, ERR_DAMAGED);
+		ck_assert_int_eq(e.scope, ERR_MESSAGE);
+		ck_assert_ptr_nonnull(strstr(e.text, "is not a file"));
+	}
+	/* The name beside, too: what a replacement is written under. */
+	char *beside = mem_fmt("%s.new", path);
+	ck_assert_int_eq(rename(path, beside), 0);
+	ck_assert(!file_replace(path, "x", 1, &e));
+	ck_assert_int_eq(access(path, F_OK), -1);
+	ck_assert(unlink(beside) == 0 || rmdir(beside) == 0);
+	ck_assert_int_eq(rmdir(top), 0);
+	free(beside);
+	free(path);
+}
+END_TEST
+
+START_TEST(a_file_is_opened_and_a_missing_one_is_told_apart)
+{
+	char top[] = "/tmp/mailhaul-base-XXXXXX";
+	ck_assert_ptr_nonnull(mkdtemp(top));
+	char *path = mem_fmt("%s/f", top);
+	struct err e = { 0 };
+	ck_assert_int_eq(file_open(path, O_RDONLY, ERR_RUN, &e), -1);
+	ck_assert_int_eq(errno, ENOENT);
+	ck_assert_int_ne(e.code, ERR_DAMAGED);
+	ck_assert_ptr_nonnull(strstr(e.text, path));
+
+	char octets[6] = "";
+	ck_assert(file_replace(path, "hello", 5, &e));
+	int fd = file_open(path, O_RDWR, ERR_RUN, &e);
+	ck_assert_int_ge(fd, 0);
+	ck_assert(file_pread(fd, octets, 5, 0, path, &e));
+	ck_assert_str_eq(octets, "hello");
+	close(fd);
+	unlink(path);
+	ck_assert_int_eq(rmdir(top), 0);
+	free(path);
+}
+END_TEST
+
 Suite *
 suite_base(void)
 {
@@ -229,6 +310,9 @@ suite_base(void)
 	    t, an_error_escapes_what_others_said_and_keeps_its_scope);
 	tcase_add_test(t, a_folder_that_others_can_write_is_refused);
 	tcase_add_test(t, a_file_is_replaced_by_many_at_once);
+	tcase_add_loop_test(
+	    t, only_a_file_is_opened_and_nobody_is_waited_for, 0, 5);
+	tcase_add_test(t, a_file_is_opened_and_a_missing_one_is_told_apart);
 	suite_add_tcase(s, t);
 
 	return s;

@@ -177,6 +177,44 @@ START_TEST(a_symbolic_link_is_not_followed)
 }
 END_TEST
 
+static void
+plant(int what, const char *path)
+{
+	ck_assert_int_eq(what == 0   ? mkfifo(path, 0600)
+			 : what == 1 ? mkdir(path, 0700)
+				     : symlink("elsewhere", path),
+	    0);
+}
+
+/* Nobody ever writes into the FIFO: SQLite would wait for ever. A dangling link
+ * of the index itself is another matter. */
+START_TEST(what_is_no_file_beside_an_index_is_neither_read_nor_waited_for)
+{
+	static const char *const endings[] = { "-wal", "-journal", "-shm", "" };
+	struct world w;
+	const char *ending = endings[_i / 3];
+	char name[128], elsewhere[128];
+	world_open(&w);
+	index_close(&w.ix);
+	snprintf(name, sizeof(name), "%s%s", w.path, ending);
+	snprintf(elsewhere, sizeof(elsewhere), "%s/elsewhere", w.dir);
+	unlink(name);
+	plant(_i % 3, name);
+	for (int mode = 0; mode < 2; mode++) {
+		w.err = (struct err){ 0 };
+		ck_assert(!index_open(&w.ix, w.path,
+		    mode == 0 ? INDEX_READ : INDEX_WRITE, &w.err));
+		ck_assert_int_eq(w.err.code, ERR_DAMAGED);
+		ck_assert_ptr_nonnull(
+		    strstr(w.err.text, "is not a regular file"));
+	}
+	ck_assert_int_ne(access(elsewhere, F_OK), 0);
+	if (_i % 3 == 1)
+		ck_assert_int_eq(rmdir(name), 0);
+	world_remove(&w);
+}
+END_TEST
+
 START_TEST(a_damaged_index_says_so)
 {
 	struct world w;
@@ -636,6 +674,9 @@ suite_index_open(void)
 	tcase_add_loop_test(
 	    t, a_file_that_is_no_index_is_refused_and_kept, 0, 5);
 	tcase_add_test(t, a_symbolic_link_is_not_followed);
+	tcase_add_loop_test(t,
+	    what_is_no_file_beside_an_index_is_neither_read_nor_waited_for, 0,
+	    11);
 	tcase_add_test(t, a_damaged_index_says_so);
 	tcase_add_loop_test(t, a_sound_index_passes_both_checks, 0, 2);
 	tcase_add_test(t, a_row_that_names_nothing_fails_the_check);

@@ -522,6 +522,12 @@ START_TEST(what_is_no_volume_is_told)
 				     path),
 		    0);
 		break;
+	case 5:
+		ck_assert_int_eq(mkfifo(path, 0600), 0);
+		break;
+	case 6:
+		ck_assert_int_eq(mkdir(path, 0700), 0);
+		break;
 	default:
 		ck_assert_int_eq(symlink("/etc/passwd", path), 0);
 	}
@@ -531,6 +537,43 @@ START_TEST(what_is_no_volume_is_told)
 	ck_assert_uint_ge(told.findings, 1);
 	inventory_volume_free(&v);
 	free(path);
+}
+END_TEST
+
+/* A FIFO, a folder, a link, in the place of an open volume or a manifest. */
+static void
+make_no_file(int what, const char *path)
+{
+	int failed = what == 0   ? mkfifo(path, 0600)
+		     : what == 1 ? mkdir(path, 0700)
+				 : symlink("/etc/passwd", path);
+	ck_assert_int_eq(failed, 0);
+}
+
+START_TEST(what_is_no_file_is_told_and_not_waited_for)
+{
+	struct inventory_volume v;
+	bool ok;
+	struct err err = { 0 };
+	ck_assert_int_eq(
+	    rig_sh("mkdir -p '%s/volumes' '%s/runs'", rig.dir, rig.dir), 0);
+	char *part = file_of("v-0001", ".tar.zst.part");
+	char *manifest = mem_fmt("%s/runs/r.jsonl.zst", rig.dir);
+	unlink(part);
+	make_no_file(_i, part);
+	make_no_file(_i, manifest);
+	rig_must(inventory_part(rig.dir, "v-0001", &tell, &v, &ok, &err), &err);
+	ck_assert(!ok);
+	ck_assert_uint_eq(told.findings, 1);
+	ck_assert_ptr_nonnull(strstr(told.text.data, "it is not a file"));
+	inventory_volume_free(&v);
+	buf_clear(&told.text);
+	rig_must(inventory_manifest(rig.dir, "r", &tell, &err), &err);
+	ck_assert_uint_eq(told.findings, 2);
+	ck_assert_ptr_nonnull(strstr(told.text.data, "it is not a file"));
+	ck_assert_uint_eq(told.begun + told.volumes, 0);
+	free(manifest);
+	free(part);
 }
 END_TEST
 
@@ -655,7 +698,9 @@ suite_rebuild_archive(void)
 	tcase_add_test(t, no_flipped_bit_is_believed);
 	tcase_add_loop_test(t, a_hostile_entry_is_refused, 0,
 	    sizeof(hostile) / sizeof(hostile[0]));
-	tcase_add_loop_test(t, what_is_no_volume_is_told, 0, 6);
+	tcase_add_loop_test(t, what_is_no_volume_is_told, 0, 8);
+	tcase_add_loop_test(
+	    t, what_is_no_file_is_told_and_not_waited_for, 0, 3);
 	tcase_add_loop_test(t, a_hostile_line_is_told_or_passed_over, 0,
 	    sizeof(lines) / sizeof(lines[0]));
 	tcase_add_test(t, a_line_without_an_end_takes_no_memory);

@@ -635,6 +635,24 @@ START_TEST(a_symbolic_link_is_not_followed)
 }
 END_TEST
 
+START_TEST(a_fifo_in_its_place_is_not_waited_for)
+{
+	struct house h;
+	char name[160];
+	build(&h);
+	search_close(&h.search);
+	snprintf(name, sizeof(name), "%s%s", h.find, _i == 0 ? "" : "-journal");
+	unlink(name);
+	ck_assert_int_eq(mkfifo(name, 0600), 0);
+	look(&h);
+	ck_assert(!search_is_kept(h.search));
+	ck_assert_ptr_nonnull(
+	    strstr(search_note(h.search), "is not a regular file"));
+	ck_assert_str_eq(by_word(&h, "pier"), "s7 2 1");
+	leave(&h);
+}
+END_TEST
+
 /* ---- bodies ---- */
 
 static const char *const texts[] = { "the crane stands on the quay",
@@ -749,6 +767,7 @@ suite_search(void)
 	tcase_add_test(t, another_index_under_the_same_name_gets_its_own);
 	tcase_add_test(t, where_no_file_can_be_the_search_works_all_the_same);
 	tcase_add_test(t, a_symbolic_link_is_not_followed);
+	tcase_add_loop_test(t, a_fifo_in_its_place_is_not_waited_for, 0, 2);
 
 	t = add_case(s, "bodies");
 	tcase_add_test(
