@@ -285,7 +285,7 @@ tell(struct listing *c, imap_each_mailbox each, void *arg, struct err *err)
 		    (c->l->again && f->told && !f->has_status))
 			continue;
 		buf_clear(&display);
-		name_display(&display, f->name, f->len, f->separator);
+		imap_listing_display(&display, f);
 		if (!is_chosen(c->s->options, display.data))
 			continue;
 		told++;
@@ -310,6 +310,7 @@ imap_list(struct imap_session *s, struct imap_listing *l,
 	if (!list_all(&c, err))
 		return false;
 	add_inbox(l);
+	imap_listing_find_twins(l);
 
 	return tell(&c, each, arg, err);
 }

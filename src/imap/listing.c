@@ -4,7 +4,9 @@
 #include <string.h>
 #include <strings.h>
 
+#include "base/digest.h"
 #include "base/mem.h"
+#include "mail/name.h"
 
 static bool
 is_inbox(const char *name, size_t len)
@@ -102,4 +104,52 @@ imap_listing_free(struct imap_listing *l)
 	free(l->found);
 	free(l->slots);
 	*l = (struct imap_listing){ 0 };
+}
+
+/* ---- what looks the same ---- */
+
+struct look {
+	struct buf display;
+	struct imap_found *found; /* borrowed from the listing */
+};
+
+static int
+by_look(const void *one, const void *two)
+{
+	const struct look *a = one, *b = two;
+	int order = strcmp(a->display.data, b->display.data);
+
+	return order != 0 ? order : strcmp(a->found->name, b->found->name);
+}
+
+void
+imap_listing_find_twins(struct imap_listing *l)
+{
+	struct look *looks = mem_array(l->count + 1, sizeof(*looks));
+	for (size_t i = 0; i < l->count; i++) {
+		struct imap_found *f = looks[i].found = &l->found[i];
+		name_display(&looks[i].display, f->name, f->len, f->separator);
+	}
+	if (l->count > 1)
+		qsort(looks, l->count, sizeof(*looks), by_look);
+	for (size_t i = 0; i < l->count; i++)
+		looks[i].found->twin =
+		    i > 0 && strcmp(looks[i].display.data,
+				 looks[i - 1].display.data) == 0;
+	for (size_t i = 0; i < l->count; i++)
+		buf_free(&looks[i].display);
+	free(looks);
+}
+
+void
+imap_listing_display(struct buf *out, const struct imap_found *f)
+{
+	enum { DIGITS = 8 }; /* octets of the hash; as long paths have them */
+	uint8_t sha256[DIGEST_SIZE];
+	char hex[2 * DIGITS + 1];
+	name_display(out, f->name, f->len, f->separator);
+	if (!f->twin)
+		return;
+	digest_of(f->name, f->len, sha256);
+	buf_fmt(out, "%%~%s", digest_hex(hex, sha256, DIGITS));
 }

@@ -12,6 +12,7 @@ struct imap_found {
 	uint32_t attributes;
 	bool listed; /* LIST said it; else only LSUB or STATUS did */
 	bool told;   /* shown to the caller */
+	bool twin;   /* another one looks the same to people */
 	bool has_status;
 	struct source_opened status; /* .mailbox_id owned; zeros: not told */
 };
@@ -35,6 +36,12 @@ struct imap_found *imap_listing_add(
 void imap_listing_set_status(
     struct imap_found *, const struct imap_box_status *);
 void imap_listing_forget_statuses(struct imap_listing *);
+/* Of those that look the same, all but the first in the order of their names
+ * on the wire are twins: a separator becomes '/' in all of them, and invalid
+ * UTF-8 %XX. */
+void imap_listing_find_twins(struct imap_listing *);
+/* As people see it: no other of the listing has the same. */
+void imap_listing_display(struct buf *out, const struct imap_found *);
 void imap_listing_free(struct imap_listing *);
 
 #endif

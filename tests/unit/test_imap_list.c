@@ -127,6 +127,22 @@ static const struct {
 	    "#news.*|#news/* 0 0 0 0 -\nINBOX|INBOX 0 0 0 0 -\n",
 	    "&AGE-x|&AGE-x 1 0 0 0 -\n&2AA-|&2AA- 2 0 0 0 -\n"
 	    "#news.*|#news/* 3 0 0 0 -\n" },
+	/* N07: what looks the same stays two, whatever the order. */
+	{ "two separators, one look", "IMAP4rev1 LIST-EXTENDED", NULL,
+	    { { "LIST \"\" \"*\"",
+		  "* LIST () \"/\" \"a/b\"\r\n* LIST () \".\" \"a.b\"\r\n"
+		  "* LIST () \"/\" {2}\r\n\xffz\r\n* LIST () \"/\" "
+		  "\"%FFz\"\r\n* LIST () \".\" INBOX\r\n@ OK\r\n" },
+		{ "STATUS \"a/b\" (", "* STATUS \"a/b\" (MESSAGES 1)\r\n"
+				      "@ OK\r\n" },
+		{ "STATUS \"a.b\" (", "* STATUS \"a.b\" (MESSAGES 2)\r\n"
+				      "@ OK\r\n" },
+		{ "STATUS", "@ NO what\r\n" }, { "STATUS", "@ NO what\r\n" },
+		{ "STATUS \"INBOX\" (", "@ NO what\r\n" }, END },
+	    "a/b|a/b%~c14cddc033f64b9d 0 0 0 0 -\na.b|a/b 0 0 0 0 -\n"
+	    "\xffz|%FFz%~d26402a445117960 0 0 0 0 -\n%FFz|%FFz 0 0 0 0 -\n"
+	    "INBOX|INBOX 0 0 0 0 -\n",
+	    "a/b|a/b%~c14cddc033f64b9d 1 0 0 0 -\na.b|a/b 2 0 0 0 -\n" },
 };
 
 START_TEST(mailboxes_and_their_statuses_are_told_under_one_name)
