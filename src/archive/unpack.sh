@@ -40,20 +40,35 @@ failed=0
 volumes=0
 
 # Only files, folders and hardlinks, nothing absolute, nothing with "..", nothing
-# that would run as somebody else.
+# that would run as somebody else, nothing of what this script keeps for itself.
 # A listing shows both the name and, after " link to ", a link's target.
 is_safe() {
 	zstd -dcq -- "$1" 2>/dev/null | tar -tvf - 2>/dev/null | awk '
 		!/^[-dh]/ || /[ \/]\.\.(\/|$)/ || /[0-9] +\// ||
-		/ (link to|->) \// || $1 ~ /[sStT]/ {
+		/ (link to|->) \// || $1 ~ /[sStT]/ ||
+		/\.mailhaul[\/.]*\/unpack(\/|$| link to )/ {
 			bad = 1
 		}
 		END { exit bad }'
 }
 
 for volume in "$archive"/volumes/*.tar.zst; do
-	[ -f "$volume" ] || continue
 	name=${volume##*/}
+	case $name in
+	'*.tar.zst')
+		[ -f "$volume" ] || continue
+		;;
+	*[!\ -~]*)
+		printf 'REFUSED a volume: no archive gives it such a name\n'
+		failed=$((failed + 1))
+		continue
+		;;
+	esac
+	if [ ! -f "$volume" ]; then
+		printf 'REFUSED %s: it is not a file\n' "$name"
+		failed=$((failed + 1))
+		continue
+	fi
 	if ! is_safe "$volume"; then
 		printf 'REFUSED %s: it holds what no archive of mail does\n' "$name"
 		failed=$((failed + 1))
@@ -77,23 +92,30 @@ done
 
 # Rows that may be used: whole and linked messages as sha256sum wants them,
 # references for the loop below, the rest as bad. A path that Mailhaul writes
-# never holds a backslash (so nothing is escaped), a "..", or a "/" in front.
+# never holds a backslash (so nothing is escaped), a "..", a "/" in front, or a
+# control character, which a terminal would obey.
 awk -F '	' -v work="$work" '
 	function safe(path) {
 		return path != "" && path !~ /\\/ && path !~ /^\// &&
+		    path !~ /[\001-\037\177]/ && path !~ /\302[\200-\237]/ &&
 		    ("/" path "/") !~ /\/\.\.?\// && path !~ /\/\// &&
 		    path !~ /^\.mailhaul(\/|$)/
+	}
+	function is_bad(path) {
+		gsub(/[\001-\037\177]/, "?", path)
+		gsub(/\302[\200-\237]/, "?", path)
+		print path >(work "/bad")
 	}
 	BEGIN { printf "" >(work "/sums"); printf "" >(work "/join")
 		printf "" >(work "/bad") }
 	/^#/ { next }
 	NF != 7 || !safe($2) || $5 !~ /^[0-9]+$/ || $7 !~ /^[0-9a-f]+$/ ||
-	    length($7) != 64 { print $2 >(work "/bad"); next }
+	    length($7) != 64 { is_bad($2); next }
 	{ path = $2 }
 	$1 == "reference" {
-		if (!safe($4)) { print path >(work "/bad"); next }
+		if (!safe($4)) { is_bad(path); next }
 		n = match(path, /\/cur\/[^\/]*$/)
-		if (n == 0) { print path >(work "/bad"); next }
+		if (n == 0) { is_bad(path); next }
 		header = ".mailhaul/shared/" substr(path, 1, n) \
 		    substr(path, n + 5) ".hdr"
 		print path "\t" header "\t" $4 "\t" ($5 + 1) >(work "/join")
@@ -118,8 +140,9 @@ while IFS='	' read -r path header body from; do
 	fi
 done <"$work/join"
 
-# What sha256sum doesn't call OK is missing or differs.
-sha256sum -c "$work/sums" >"$work/checked" 2>/dev/null
+# What sha256sum doesn't call OK is missing or differs. It would read a file
+# called "-" from the terminal.
+sha256sum -c "$work/sums" >"$work/checked" 2>/dev/null </dev/null
 awk '
 	FNR == 1 { file++ }
 	file == 1 && / OK$/ { ok[substr($0, 1, length($0) - 4)]++ }

@@ -303,10 +303,8 @@ bool
 volume_hold(const char *dir, const char *name, int *fd, struct err *err)
 {
 	char *path = volume_path(dir, name, ARCHIVE_PART);
-	*fd = open(path, O_RDWR | O_CLOEXEC | O_NOFOLLOW);
+	*fd = file_open(path, O_RDWR, ERR_RUN, err);
 	bool ok = *fd >= 0 || errno == ENOENT;
-	if (!ok)
-		err_errno(err, ERR_RUN, "%s", path);
 	/* Its holder may have sealed it between open and lock. */
 	if (*fd >= 0 && (!lock(*fd) || !is_still(*fd, path))) {
 		close(*fd);

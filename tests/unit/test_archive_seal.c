@@ -130,6 +130,9 @@ static const char *const evil[] = {
 	"i=f('h',0); i.type=tarfile.LNKTYPE; i.linkname='../said';"
 	"t.addfile(i)",
 	"i=f('p',0); i.type=tarfile.FIFOTYPE; t.addfile(i)",
+	"i=f('p'); i.mode=0o4755; t.addfile(i, io.BytesIO(b'x'))",
+	"t.addfile(f('.mailhaul/unpack/rows'), io.BytesIO(b'x'))",
+	"t.addfile(f('.mailhaul/./unpack/rows'), io.BytesIO(b'x'))",
 	"c=b'reference\\t../escaped/cur/x\\tv\\ta\\t0\\t1\\t'+b'0'*64+b'\\n';"
 	"t.addfile(f('a'), io.BytesIO(b'x'));"
 	"t.addfile(f('.mailhaul/CATALOG.tsv',len(c)), io.BytesIO(c));"
