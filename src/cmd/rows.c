@@ -26,6 +26,17 @@ rows_print_json(json_t *object)
 	json_decref(object);
 }
 
+bool
+rows_shows(uint64_t n, bool json)
+{
+	enum { SHOWN_MAX = 100000 }; /* some 15 MB of lines */
+	if (n == SHOWN_MAX + 1 && !json)
+		puts("More is wrong than can be listed: from here on it is "
+		     "only counted.");
+
+	return n <= SHOWN_MAX;
+}
+
 json_t *
 rows_utf8(const char *s)
 {

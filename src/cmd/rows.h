@@ -14,6 +14,10 @@ json_t *rows_number(uint64_t);
 void rows_set_counts(json_t *to, const struct index_counts *);
 /* One object a line on standard output; takes the reference. */
 void rows_print_json(json_t *);
+/* Is the n-th thing that is wrong (from 1) to be shown? Somebody may have made
+ * an archive that has millions: from a number on they are only counted, and
+ * the first of those is announced (as text). */
+bool rows_shows(uint64_t n, bool json);
 /* Safe on a terminal. */
 void rows_print_escaped(const char *);
 

@@ -57,6 +57,8 @@ found(
     struct verifying *v, const char *where, const char *entry, const char *what)
 {
 	struct buf line = { 0 };
+	if (!rows_shows(++v->findings, v->o->json))
+		return;
 	text_escape(&line, where, strlen(where));
 	if (entry != NULL) {
 		buf_str(&line, " ");
@@ -64,8 +66,8 @@ found(
 	}
 	buf_str(&line, ": ");
 	text_escape(&line, what, strlen(what));
-	v->findings++;
-	buf_fmt(&v->report, "DAMAGE %s\n", line.data);
+	if (v->o->report != NULL)
+		buf_fmt(&v->report, "DAMAGE %s\n", line.data);
 	if (v->o->json) {
 		json_t *row = json_object();
 		json_object_set_new(row, "finding", json_string(line.data));
