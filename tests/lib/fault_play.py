@@ -139,7 +139,19 @@ class Stage:
                 "--retry-wait", "0.02", "--retries", "2", "--timeout", "20",
                 *options]
 
-    def run(self, command, cwd, env=None, seconds=60):
+    @staticmethod
+    def peak(pid):
+        """Of its memory so far, in octets; 0 once it has ended. What wait4
+        tells begins with the memory of this process."""
+        try:
+            with open(f"/proc/{pid}/status") as file:
+                found = re.search(r"VmHWM:\s+(\d+)", file.read())
+        except OSError:
+            return 0
+        return int(found[1]) << 10 if found else 0
+
+    def run(self, command, cwd, env=None, seconds=60,
+            stdin=subprocess.DEVNULL):
         """Its end; code "hung" if it had to be killed."""
         surroundings = {**os.environ, "LC_ALL": "C.UTF-8", **(env or {})}
         if self.asan:
@@ -150,16 +162,18 @@ class Stage:
         out_path = os.path.join(cwd, "output")
         with open(out_path, "wb+") as out:
             process = subprocess.Popen(command, stdout=out, stderr=out,
-                                       stdin=subprocess.DEVNULL, cwd=cwd,
+                                       stdin=stdin, cwd=cwd,
                                        env=surroundings)
             end = time.monotonic() + seconds * self.slow
+            rss = 0
             while True:
-                pid, status, usage = os.wait4(process.pid, os.WNOHANG)
+                rss = max(rss, self.peak(process.pid))
+                pid, status, _ = os.wait4(process.pid, os.WNOHANG)
                 if pid:
                     break
                 if time.monotonic() > end:
                     process.kill()
-                    _, _, usage = os.wait4(process.pid, 0)
+                    os.wait4(process.pid, 0)
                     status = None
                     break
                 time.sleep(0.003)
@@ -167,8 +181,7 @@ class Stage:
                     else os.waitstatus_to_exitcode(status))
             process.returncode = 0 if status is None else code
             out.seek(0)
-            return Ended(code, out.read().decode("utf-8", "replace"),
-                         usage.ru_maxrss << 10)
+            return Ended(code, out.read().decode("utf-8", "replace"), rss)
 
     def haul(self, cwd, *options, env=None, server=None, seconds=60,
              before=()):

@@ -2,6 +2,7 @@
 IDs are those of the project's list of hostile cases.
 """
 import collections
+import hashlib
 
 from scripted_imap import DATE, Hangup, Message, literal, mail, three
 
@@ -12,9 +13,9 @@ LOST_ONE = r"INCOMPLETE: 3 listed = 2 delivered \+ 0 already \+ 1 "
 
 Case = collections.namedtuple(
     "Case", "name hooks exit says mode boxes options capability secret_in_clear"
-    " tries later hooks2 exit2 says2 mended honest",
+    " tries later hooks2 exit2 says2 mended honest gives",
     defaults=[0, COMPLETE, PLAIN, None, (), "IMAP4rev1", True, None,
-              None, None, None, None, None, True])
+              None, None, None, None, None, True, ()])
 
 
 # ---- building answers ----
@@ -156,6 +157,55 @@ def throttled_once():
 
 
 EMPTY = {"INBOX": []}
+LARGE = 600 << 20
+
+
+def large(total):
+    """A body of that many octets in lines of mail, in pieces."""
+    line = b"Subject: large\r\n\r\n" + b"x" * 46 + b"\r\n" * 500
+    for at in range(0, total, len(line)):
+        yield line[:total - at]
+
+
+def send_large(whole):
+    def hook(conn, n, m):
+        conn.send(f"* {n} FETCH (UID {m.uid} BODY[] {{{LARGE}}}\r\n")
+        for piece in large(LARGE if whole else LARGE - 5):
+            conn.send(piece)
+        if not whole:
+            raise Hangup(b"")
+        return b")\r\n"
+    return hook
+
+
+def sha256_of(pieces):
+    found = hashlib.sha256()
+    for piece in pieces:
+        found.update(piece)
+    return found.hexdigest()
+
+
+def header_mail(*fields, body=b"The body of it.\r\n"):
+    return b"".join(f + b"\r\n" for f in fields) + b"\r\n" + body
+
+
+def nested_parts(depth):
+    """multipart in multipart, as deep, and a text at the bottom."""
+    text = b"Content-Type: text/plain\r\n\r\nThe body at the bottom.\r\n"
+    for n in range(depth):
+        text = (b"Content-Type: multipart/mixed; boundary=b%d\r\n\r\n--b%d\r\n"
+                % (n, n) + text + b"\r\n--b%d--\r\n" % n)
+    return b"MIME-Version: 1.0\r\n" + text
+
+
+def mails(*bodies):
+    return {"INBOX": [Message(n, b) for n, b in enumerate(bodies, 1)]}
+
+
+def nested(word, depth):
+    return unsolicited(b"* 1 FETCH (" + word + b" " + b"(" * depth
+                       + b")" * depth + b")\r\n")
+
 
 CASES = [
     Case("honest", {}),
@@ -213,11 +263,65 @@ CASES = [
          f'* {n} FETCH (UID {m.uid} BODY[] "quoted")\r\n'), 0, COMPLETE,
          honest=False),
 
+    Case("I06 a body of 600 MB", {"body": send_large(True)}, 0,
+         "complete: 1 listed = 1 delivered", boxes=mails(mail(1)),
+         honest=False, gives=lambda: [sha256_of(large(LARGE))]),
+    Case("I06 a body of 600 MB that never ends", {"body": send_large(False)}, 1,
+         "INCOMPLETE: 1 listed = 0 delivered .* 1 unreadable",
+         boxes=mails(mail(1)), options=("--retries", "1")),
+    Case("D12 the same mail three times in one mailbox", {}, boxes=mails(
+        *[mail(1)] * 3)),
+    Case("D12 the same long mail three times, once with another header", {},
+         boxes=mails(*[mail(1, b"long\r\n" * 2000)] * 2,
+                     b"Received: by x\r\n" + mail(1, b"long\r\n" * 2000))),
+
+    # ---- mail that parsers stumble over (WIRE 8) ----
+    Case("comments nested 200,000 deep in a header", {}, boxes=mails(
+        header_mail(b"From: " + b"(" * 200000 + b")" * 200000 + b" a@x",
+                    b"Message-ID: " + b"(" * 200000 + b"<1@x>",
+                    b"Date: " + b"(" * 200000),
+        header_mail(b"To: " + b'"' * 99999, b"Message-ID: <2@x"),
+        header_mail(b"Cc: " + b"a:b,;" * 100000, b"Message-ID: <3@x>"))),
+    Case("NUL, malformed and endless lines in a header", {}, boxes=mails(
+        header_mail(b"no field at all", b"Message-ID: <1\0@x>",
+                    b"Subject: a\0b"),
+        header_mail(b"Subject: " + b"x" * 10000000, b"Message-ID: <2@x>"),
+        b"\0" * 100000 + b"\r\n\r\nThe body.\r\n")),
+    Case("a header of 300,000 fields, and one of 300,000 folds", {},
+         boxes=mails(
+             header_mail(*[b"X: y"] * 300000, b"Message-ID: <1@x>"),
+             header_mail(b"Subject: " + b"a\r\n b" * 300000),
+             header_mail(b"References: " + b"<1@x> " * 300000))),
+    Case("encoded words of no end and of no character set", {}, boxes=mails(
+        header_mail(b"Subject: " + b"=?utf-8?q?a?= " * 100000),
+        header_mail(b"Subject: =?x-none?b?" + b"A" * 1000000 + b"?="),
+        header_mail(b"From: =?utf-7?q?+AGE-?= =?utf-8?b?////?= <a@x>"))),
+    Case("parts nested 2,000 deep", {}, boxes=mails(
+        nested_parts(2000), nested_parts(40),
+        header_mail(b"MIME-Version: 1.0",
+                    b"Content-Type: multipart/mixed; boundary=b",
+                    body=b"--b\r\n\r\nThe body.\r\n" * 50000))),
+    Case("text that is far larger once decoded, or can't be", {}, boxes=mails(
+        header_mail(b"MIME-Version: 1.0", b"Content-Type: text/html",
+                    body=b"<div>" * 200000 + b"The body."),
+        header_mail(b"MIME-Version: 1.0", b"Content-Type: text/plain",
+                    b"Content-Transfer-Encoding: base64",
+                    body=b"====" * 100000),
+        header_mail(b"MIME-Version: 1.0",
+                    b"Content-Type: text/plain; charset=\"" + b"x" * 100000,
+                    b"Content-Transfer-Encoding: x-uuencode",
+                    body=b"begin 644 ../../x\r\n" + b"M" * 100000))),
+
     # ---- lines ----
     Case("odd flags", lines(FULL.replace(
         "{flags}", r"\Seen \Recent \Bogus \* foo $Phishing"))),
     Case("flags with junk", lines(FULL.replace(
         "{flags}", "foo(bar) x\x01y " + ESC)), 0, None),
+    Case("NUL in lines", lines(FULL.replace("{flags}", "a\0b \\Seen\0")), 0,
+         None),
+    Case("I16 I26 lines of other messages and unknown codes", unsolicited(
+        "* 99 FETCH (UID 99 FLAGS () RFC822.SIZE 3)\r\n* OK [X-(] x\r\n"
+        "* OK [" + "X" * 9000 + "] y\r\n* NO [UNSEEN -1] z\r\n"), None, None),
     Case("NIL date", lines(FULL.replace("{date}", "NIL"))),
     Case("no date, no size, no flags", lines("* {n} FETCH (UID {uid})"), 0,
          None),
@@ -294,6 +398,11 @@ CASES = [
         "../../../etc/cron.d/x", "/abs", "..", ".", "a/../../b", "~root",
         "a//b", "c/", "-rf", ".mailhaul", "cur/new/tmp", "INBOX"),
         says="complete: 12 listed = 12 delivered"),
+    Case("N07 two separators make one name of two", listed(
+        '() "/" INBOX', '() "/" "a/b"', '() "." "a.b"', '() "." "a/b.c"',
+        '() "/" "a.b/c"'),
+        boxes=names("INBOX", "a/b", "a.b", "a/b.c", "a.b/c"),
+        says="complete: 5 listed = 5 delivered"),
     Case("N09 names that collide", listed_quoted(
         "Box", "box", "BOX", "box.", "box ", "bo&AOk-", "boe&AwE-"),
         boxes=names("Box", "box", "BOX", "box.", "box ", "bo&AOk-", "boe&AwE-",
@@ -337,6 +446,10 @@ CASES = [
     Case("I13 parentheses without end", unsolicited(
         b"* 1 FETCH (BODYSTRUCTURE " + b"(" * 1000000 + b")" * 1000000
         + b")\r\n"), 1, r"4 listed = 3 delivered .* 1 unreadable"),
+    *[Case(f"I13 {depth:,} parentheses in {word.decode()}",
+           nested(word, depth), None, None)
+      for word in (b"ENVELOPE", b"FLAGS", b"UID 1 FLAGS", b"INTERNALDATE")
+      for depth in (1000, 20000)],
     Case("I06 a literal of 20 MB that is no body", unsolicited(
         b"* 1 FETCH (X-JUNK {20000000}\r\n" + b"x" * 20000000 + b")\r\n"), 0,
         None),

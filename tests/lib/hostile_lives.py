@@ -415,7 +415,8 @@ LIVES = [
         "LIST": KNOWN_LIST + "@ OK done\r\n", "STATUS": "@ NO no\r\n"}, None,
         "Old is not listed, but the server doesn't say that it is gone",
         boxes=TWO),
-    lives("LIST refused", {"LIST": "@ NO not today\r\n"}, 1, "not today"),
+    lives("LIST refused ends nothing", {"LIST": "@ NO not today\r\n"}, 1,
+          "not today"),
     lives("LOGIN refused ends nothing", {
         "LOGIN": "@ NO no\r\n", "AUTHENTICATE": "@ NO no\r\n"}, 5, "refused"),
     lives("EXAMINE refused ends nothing", examine(end="@ NO no"), 1, "FAILED"),

@@ -41,6 +41,16 @@ def flags_of(text):
     return sorted(w.lower() for w in text.split() if w.lower() != "\\recent")
 
 
+# A case that got lost, or was added without being counted, is noticed.
+ALL = 214
+
+
+def untold(hooks, server, what):
+    """A lie that nobody was told was not played."""
+    return [] if not hooks or server.told & set(hooks) else [
+        f"{what}: nobody was told {sorted(hooks)}"]
+
+
 class Player:
     def __init__(self, options):
         self.o = options
@@ -203,6 +213,38 @@ class Player:
                 f" {list((there - here).elements())} and has"
                 f" {list((here - there).elements())} too many"]
 
+    def export_findings(self, server, archive, work):
+        """The same by an export, and nothing outside its folder."""
+        self.reading("export", archive, f"maildir:{work}/export")
+        there = collections.Counter(hashlib.sha256(m.body).hexdigest()
+                                    for box in server.mailboxes.values()
+                                    for m in box)
+        here, wrong = collections.Counter(), []
+        for folder, _, files in os.walk(os.path.join(work, "export")):
+            for name in files if os.path.basename(folder) == "cur" else ():
+                with open(os.path.join(folder, name), "rb") as file:
+                    here[hashlib.sha256(file.read()).hexdigest()] += 1
+        if here != there:
+            wrong.append(f"exported: {len(list((there - here).elements()))}"
+                         f" are missing, {len(list((here - there).elements()))}"
+                         " too many")
+        if not set(os.listdir(work)) <= {"archive", "export"}:
+            wrong.append(f"files outside the export: {os.listdir(work)}")
+        return wrong
+
+    def find_findings(self, archive):
+        """Whatever the mail is made of, words are looked for in it."""
+        ended = self.reading("find", archive, "--body", "body")
+        if ended.returncode not in (0, 1):
+            return [f"find: exit {ended.returncode}: {ended.stderr[-600:]}"]
+        return (["raw control octets of find"]
+                if CONTROLS.search(ended.stdout + ended.stderr) else [])
+
+    def reading(self, *words):
+        return subprocess.run([self.o.program, *words], capture_output=True,
+                              stdin=subprocess.DEVNULL,
+                              timeout=60 * self.slow)
+
     # ---- a case ----
 
     def findings(self, case, server, work):
@@ -211,6 +253,7 @@ class Player:
         wrong, code, text, peak = self.haul(case, server, work, case.exit,
                                             case.says)
         wrong += self.login_findings(case, server)
+        wrong += untold(case.hooks, server, "first")
         more, rows = self.archive_findings(case, given, archive, text, code, 0)
         wrong += more
         texts = [text]
@@ -222,8 +265,10 @@ class Player:
         if case.hooks2 is not None:
             server.hooks = case.hooks2
         given |= self.contents(server, case)
+        server.told.clear()
         more, code, text, rss = self.haul(case, server, work, case.exit2,
                                           case.says2)
+        more += untold(case.hooks2, server, "second")
         wrong += [f"second: {w}" for w in more]
         more, rows = self.archive_findings(case, given, archive, text, code,
                                            len(rows))
@@ -240,6 +285,8 @@ class Player:
         wrong += [f"honest: {w}" for w in more]
         if case.honest:
             wrong += self.honest_findings(server, archive)
+            wrong += self.export_findings(server, archive, work)
+        wrong += self.find_findings(archive)
         texts.append(text)
         return wrong, "-- ".join(texts), max(peak, rss)
 
@@ -248,6 +295,7 @@ class Player:
         given = {hashlib.sha256(m.body).hexdigest()
                  for box in server.mailboxes.values() for m in box}
         given.add(hashlib.sha256(b"quoted").hexdigest())
+        given.update(case.gives() if case.gives else ())
         if case.name.startswith("a literal that goes on"):
             given |= {hashlib.sha256(m.body[:5]).hexdigest() for m in three()}
         return given
@@ -295,12 +343,17 @@ def main():
         file.write(PASSWORD + "\n")
     player = Player(options)
     rng = random.Random(f"hostile {options.seed}")
-    cases = [c for c in CASES + LIVES if re.search(options.only, c.name) and
-             (options.sample >= 1 or rng.random() < options.sample)]
-    failed, peak = 0, 0
+    cases = [c for c in CASES + LIVES if re.search(options.only, c.name)]
+    if options.sample < 1:
+        cases = rng.sample(cases, round(len(cases) * options.sample))
+    known = {c.name for c in CASES + LIVES}
+    if len(known) != ALL or len(CASES + LIVES) != ALL:
+        sys.exit(f"FAILED: {len(CASES + LIVES)} cases, not {ALL}, or a name"
+                 " twice")
+    failed, peak, played = 0, 0, 0
     with ThreadPoolExecutor(options.jobs) as pool:
         for case, wrong, text, rss, took in pool.map(player.play, cases):
-            peak = max(peak, rss)
+            peak, played = max(peak, rss), played + 1
             if wrong or options.verbose:
                 print(f"{'FAILED' if wrong else 'ok'}: {case.name} "
                       f"({took:.1f} s, {rss >> 20} MiB)")
@@ -308,9 +361,11 @@ def main():
                     print(f"    {finding}")
                 print("    | " + text[-6000:].replace("\n", "\n    | "))
             failed += bool(wrong)
-    print(f"{len(cases)} of {len(CASES + LIVES)} cases, {player.runs} hauls,"
-          f" {failed} failed, at most {peak >> 20} MiB")
-    sys.exit(1 if failed or not cases else 0)
+    print(f"== hostile servers: {played} of {len(CASES + LIVES)} cases played,"
+          f" {player.runs} hauls, {failed} failed, at most {peak >> 20} MiB")
+    if not cases or played != len(cases):
+        sys.exit(f"FAILED: {played} cases were played, not {len(cases)}")
+    sys.exit(1 if failed else 0)
 
 
 if __name__ == "__main__":

@@ -51,9 +51,9 @@ def frames_of(path):
     return frames
 
 
-def write(path, *pieces):
+def write(path, *pieces, options=()):
     """A volume of these plain pieces, a frame each."""
-    packed = [compress(p) for p in pieces]
+    packed = [compress(p, *options) for p in pieces]
     with open(path, "wb") as file:
         file.write(b"".join(packed))
         file.write(seek_table([(len(c), len(p))

@@ -114,6 +114,8 @@ class Connection(threading.Thread):
 
     def hook(self, name, rest):
         found = self.hooks.get(name)
+        if found is not None:
+            self.server.told.add(name)
         return found(self, rest) if callable(found) else found
 
     def command(self):
@@ -297,7 +299,10 @@ class Connection(threading.Thread):
 
     def hook_message(self, name, number, message):
         found = self.hooks.get(name)
-        return found(self, number, message) if found else None
+        answer = found(self, number, message) if found else None
+        if answer is not None:
+            self.server.told.add(name)
+        return answer
 
 
 def literal(number, m, size=None, head="BODY[]", mark=""):
@@ -315,6 +320,7 @@ class Server(threading.Thread):
         self.clear = b""          # of it, before TLS
         self.encrypted = False
         self.commands = []
+        self.told = set()         # names of hooks that replaced an answer
         self.count = 0
         self.uidvalidity, self.modseq = 7, 1
         self.expunged = []        # (modseq, mailbox, UID)
