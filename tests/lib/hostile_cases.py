@@ -170,7 +170,7 @@ def large(total):
 def send_large(whole):
     def hook(conn, n, m):
         conn.send(f"* {n} FETCH (UID {m.uid} BODY[] {{{LARGE}}}\r\n")
-        for piece in large(LARGE if whole else LARGE - 5):
+        for piece in large(LARGE if whole else LARGE // 20):
             conn.send(piece)
         if not whole:
             raise Hangup(b"")

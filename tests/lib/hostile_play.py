@@ -25,6 +25,7 @@ import sys
 import time
 from concurrent.futures import ThreadPoolExecutor
 
+from fault_play import Stage
 from hostile_cases import CASES, PLAIN, TLS
 from hostile_lives import LIVES
 from scripted_imap import Server, three, tls_context
@@ -43,6 +44,7 @@ def flags_of(text):
 
 # A case that got lost, or was added without being counted, is noticed.
 ALL = 214
+SOAK_ONLY = ("I06 a body of 600 MB",)
 
 
 def untold(hooks, server, what):
@@ -79,8 +81,10 @@ class Player:
             process = subprocess.Popen(command, stdout=out, stderr=out,
                                        stdin=subprocess.DEVNULL, cwd=work)
             end = time.monotonic() + self.o.seconds * self.slow
+            rss = 0
             while True:
-                pid, status, usage = os.wait4(process.pid, os.WNOHANG)
+                rss = max(rss, Stage.peak(process.pid))
+                pid, status, _ = os.wait4(process.pid, os.WNOHANG)
                 if pid:
                     break
                 if time.monotonic() > end:
@@ -90,7 +94,7 @@ class Player:
                 time.sleep(0.01)
             process.returncode = os.waitstatus_to_exitcode(status)
             out.seek(0)
-            return process.returncode, usage.ru_maxrss * 1024, out.read()
+            return process.returncode, rss, out.read()
 
     # ---- what must hold of every haul ----
 
@@ -345,6 +349,7 @@ def main():
     rng = random.Random(f"hostile {options.seed}")
     cases = [c for c in CASES + LIVES if re.search(options.only, c.name)]
     if options.sample < 1:
+        cases = [c for c in cases if c.name not in SOAK_ONLY]
         cases = rng.sample(cases, round(len(cases) * options.sample))
     known = {c.name for c in CASES + LIVES}
     if len(known) != ALL or len(CASES + LIVES) != ALL:

@@ -299,7 +299,11 @@ class Connection(threading.Thread):
 
     def hook_message(self, name, number, message):
         found = self.hooks.get(name)
-        answer = found(self, number, message) if found else None
+        try:
+            answer = found(self, number, message) if found else None
+        except Hangup:
+            self.server.told.add(name)
+            raise
         if answer is not None:
             self.server.told.add(name)
         return answer
