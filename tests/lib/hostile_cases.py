@@ -464,6 +464,11 @@ CASES = [
         5, "REFERRAL", tries=1),
     Case("T23 a greeting of escapes and BADCHARSET", {"greeting":
          f'* OK [BADCHARSET ("x")] {ESC}\r\n'}, 0, None),
+    Case("T23 BADCHARSET and escapes before STARTTLS", {
+        "greeting": f'* OK [BADCHARSET ("x")] {ESC}\r\n', "CAPABILITY":
+        "* OK [BADCHARSET (((] x\r\n* CAPABILITY IMAP4rev1 STARTTLS"
+        " AUTH=PLAIN\r\n@ OK done\r\n"}, 0, None, STARTTLS,
+         secret_in_clear=False),
     Case("T23 ALERT with escapes and a refusal", {
         "LOGIN": f"* OK [ALERT] {ESC}\r\n@ NO {ESC} no\r\n",
         "AUTHENTICATE": f"@ NO {ESC} no\r\n"}, 5, "refused", tries=1),

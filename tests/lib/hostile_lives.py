@@ -456,14 +456,18 @@ LIVES = [
         '* OK [BADCHARSET ("x")] hm\r\n', '* NO [BADCHARSET (((\r\n'), None,
         None),
     Case("I01 a literal of 4 GiB during the login", challenge(
-        "* OK {4294967295}\r\nx\r\n", "* CAPABILITY {4294967295}\r\n"), None,
-        None),
+        "* OK {4294967295}\r\nx\r\n", "* CAPABILITY {4294967295}\r\n"), 6,
+        "was silent for 1 s", options=("--timeout", "1")),
     Case("a bare OK", {"LOGIN": "@ OK\r\n", "AUTHENTICATE": "@ OK\r\n",
                        "LINES": lambda c, r: c.do_lines(r) or c.send("\r\n")},
          None, None),
     Case("an endless line during the login", {"LOGIN": endless(
         b"* OK ", b"x" * 65536, 64 << 20), "AUTHENTICATE": endless(
             b"* OK ", b"x" * 65536, 64 << 20)}, 6, None),
+    Case("I14 an untagged flood during the login", {
+        word: lambda c, r: [c.send(b"* OK x\r\n" * 10000)
+                            for _ in range(500)] and None
+        for word in ("LOGIN", "AUTHENTICATE")}, 6, None),
     Case("EOF in a literal during the login", {
         "LOGIN": lambda c, r: (_ for _ in ()).throw(Hangup(
             b"* X {100}\r\nabc")), "AUTHENTICATE": lambda c, r: (
