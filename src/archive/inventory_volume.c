@@ -120,16 +120,19 @@ inventory_check(const char *dir, struct inventory_volume *v,
 	bool ok;
 	char *path = volume_path(dir, v->name, ARCHIVE_SEALED);
 	int fd = open_sealed(path, v->name, tell, &ok, err);
-	ok = ok && volumes_file_digest(path, v->sha256, err);
+	if (fd < 0) {
+		free(path);
+		return ok;
+	}
+	ok = volumes_file_digest(path, v->sha256, err);
 	bool same = ok && expected != NULL &&
 		    memcmp(expected, v->sha256, DIGEST_SIZE) == 0;
 	if (ok && !same && expected != NULL)
 		inventory_find(tell, v->name, NULL,
 		    "the file's SHA-256 is not the one in its manifest");
-	if (ok && !same && fd >= 0)
+	if (ok && !same)
 		look_for_damage(fd, path, tell, v);
-	if (fd >= 0)
-		close(fd);
+	close(fd);
 	free(path);
 
 	return ok;

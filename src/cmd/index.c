@@ -52,9 +52,12 @@ open_volume(
 static void
 add_replaced(void *arg, const char *run, const struct manifest_volume *v)
 {
+	/* More than any archive has. To read what was replaced does no harm. */
+	enum { REPLACED_MAX = 500000 };
 	struct rebuilding *b = arg;
 	(void)run;
-	if (v->replaced_by == NULL || strlen(v->name) >= KEPT_VOLUME_NAME ||
+	if (v->replaced_by == NULL || b->replaced_count == REPLACED_MAX ||
+	    strlen(v->name) >= KEPT_VOLUME_NAME ||
 	    strlen(v->replaced_by) >= KEPT_VOLUME_NAME)
 		return;
 	b->replaced =

@@ -106,10 +106,12 @@ kind_of(const struct rebuilding *b, const char *account)
 static const char *
 remember_kind(struct rebuilding *b, const char *account, const char *kind)
 {
+	/* They are looked up one by one: who made a million did it to harm. */
+	enum { KINDS_MAX = 10000 };
 	static const char *const others[] = { "pop3", "maildir", "mbox", "eml",
 		"pst", "archive" };
 	const char *known = kind_of(b, account);
-	if (strcmp(known, kind) == 0)
+	if (strcmp(known, kind) == 0 || b->kind_count == KINDS_MAX)
 		return known;
 	for (size_t i = 0; i < sizeof(others) / sizeof(others[0]); i++) {
 		if (strcmp(others[i], kind) != 0)
