@@ -31,7 +31,9 @@ from hostile_tar import expand, frames_of
 from scripted_imap import Message
 
 # A row that nobody added or that got lost is noticed.
-ROWS = 150
+ROWS = 151
+# What takes seconds of the processor.
+SOAK_ONLY = re.compile("R02 .*(million|00,000|512 MiB)|R03 a million")
 COMMANDS = ("verify", "index --rebuild", "unpack.sh", "a haul")
 
 
@@ -270,7 +272,8 @@ def main():
     cases = CASES + truncations(plays.good)
     chosen = [c for c in cases if re.search(stage.o.only, c.name)]
     if not stage.o.soak and not stage.o.only:
-        chosen = stage.random.sample(cases, len(cases) // 4)
+        quick = [c for c in cases if not SOAK_ONLY.search(c.name)]
+        chosen = stage.random.sample(quick, len(cases) // 5)
     good = stage.play_all([(c.name, lambda cwd, c=c: plays.case(c, cwd))
                            for c in chosen])
     played = stage.counts["played"]

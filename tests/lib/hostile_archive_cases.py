@@ -142,11 +142,14 @@ def empty_frames(n):
 
 
 def many_lines(line, times):
-    """That many lines in front of the manifest's end."""
+    """That many lines, {n} being their number, in front of the manifest's
+    end."""
     def other(_, lines):
-        text = json.dumps(line).encode() + b"\n"
+        text = json.dumps(line)
         body, _, end = lines.rstrip(b"\n").rpartition(b"\n")
-        return compress(body + b"\n" + text * times + end + b"\n")
+        added = "".join(text.replace("{n}", str(n)) + "\n"
+                        for n in range(times))
+        return compress(body + b"\n" + added.encode() + end + b"\n")
     return manifest(other)
 
 
@@ -268,6 +271,9 @@ CASES = [
     Case("R02 a manifest of 300,000 volumes that were replaced", "7 9 0 0",
          many_lines({"type": "volume", "name": "x-0001", "sha256": ZEROS,
                      "octets": 1, "replaced_by": "y-0001"}, 300000), RUN),
+    Case("R02 a manifest of 100,000 accounts that are no IMAP", "7 9 0 0",
+         many_lines({"type": "account", "account": "a{n}", "kind": "pop3"},
+                    100000), RUN),
     Case("R02 a manifest of 100,000 rows", "7 9 0 0",
          manifest_rows(lambda rows: rows.extend(
              dict(next(r for r in rows if r["type"] == "begun"), uid=n)
