@@ -51,7 +51,8 @@ read_line(struct imap_frame *f, struct err *err)
 			return false;
 		const char *lf = memchr(data, '\n', len);
 		size_t n = lf != NULL ? (size_t)(lf - data) : len;
-		if (n > f->line_max - f->text.len)
+		/* The line end before a literal may have crossed the limit. */
+		if (f->text.len + n > f->line_max)
 			return too_long(f, err);
 		buf_add(&f->text, data, n);
 		f->in.take(f->in.arg, lf != NULL ? n + 1 : n);

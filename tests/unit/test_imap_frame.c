@@ -135,14 +135,20 @@ START_TEST(an_endless_line_and_an_endless_number_end_the_session)
 		"* LIST 0123456789012345678901234567890123456789\r\n",
 		"* LIST {18446744073709551617}\r\n",
 		"* LIST {30}\r\n0123456789012345678901234567890\r\n",
+		/* 40 octets up to a literal that is skipped, then more. */
+		"* LIST () \"/\" 01234567890123456789 {100}\n"
+		"0123456789012345678901234567890123456789"
+		"0123456789012345678901234567890123456789"
+		"01234567890123456789 and no end\r\n",
 	};
-	for (size_t i = 0; i < 3; i++) {
+	for (size_t i = 0; i < sizeof(ins) / sizeof(ins[0]); i++) {
 		struct memory m = { ins[i], strlen(ins[i]), 0, 10 };
 		struct imap_frame f;
 		struct err err = { 0 };
 		imap_frame_init(
 		    &f, (struct imap_input){ &m, memory_peek, memory_take });
 		f.line_max = 40;
+		f.literal_max = 90;
 		ck_assert(!imap_frame_read(&f, &err));
 		ck_assert_int_eq(err.code, ERR_PROTOCOL);
 		ck_assert_int_eq(err.scope, ERR_ACCOUNT);
