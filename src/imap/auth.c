@@ -144,20 +144,39 @@ hear(mailstream *stream, int type, const char *data, size_t len, void *arg)
 		buf_add(&h->text, data, len);
 }
 
-/* The last whole line, cut free of what came before. */
-static const char *
-last_line(struct heard *h, size_t *len)
+/*
+ * The line that the login ended with, into *line: the first tagged one, else
+ * the first BYE, else the last. What a server says behind it in the same
+ * breath was heard as well: a BYE behind a NO must not pass for a lost
+ * connection, which is tried again.
+ */
+static void
+find_answer(struct heard *h, struct imap_frame *line, struct imap_reply *r)
 {
-	const char *data = h->text.data;
-	size_t end = h->text.len;
-	while (end > 0 && (data[end - 1] == '\n' || data[end - 1] == '\r'))
-		end--;
-	size_t start = end;
-	while (start > 0 && data[start - 1] != '\n')
-		start--;
-	*len = end - start;
-
-	return data != NULL ? data + start : "";
+	const char *at = h->text.data != NULL ? h->text.data : "";
+	const char *end = at + h->text.len, *chosen = at;
+	size_t len = 0;
+	bool bye = false;
+	while (at < end) {
+		const char *lf = memchr(at, '\n', (size_t)(end - at));
+		const char *next = lf != NULL ? lf + 1 : end;
+		size_t n = (size_t)((lf != NULL ? lf : end) - at);
+		n -= n > 0 && at[n - 1] == '\r';
+		buf_clear(&line->text);
+		buf_add(&line->text, at, n);
+		imap_reply_parse(r, line);
+		if (r->kind == IMAP_TAGGED)
+			return;
+		if (!bye) {
+			chosen = at;
+			len = n;
+		}
+		bye |= r->kind == IMAP_STATUS && r->status == IMAP_BYE;
+		at = next;
+	}
+	buf_clear(&line->text);
+	buf_add(&line->text, chosen, len);
+	imap_reply_parse(r, line);
 }
 
 /*
@@ -184,6 +203,10 @@ authenticate(struct imap_session *s, const struct imap_mechanism *m,
 	int code = mailimap_connect(imap, stream);
 	if (code == MAILIMAP_NO_ERROR ||
 	    code == MAILIMAP_NO_ERROR_NON_AUTHENTICATED) {
+		/* It may have read more than the greeting; and only now, as
+		 * connecting sets a logger of its own. */
+		hear(stream, MAILSTREAM_LOG_TYPE_DATA_RECEIVED,
+		    stream->read_buffer, stream->read_buffer_len, heard);
 		mailstream_set_logger(stream, hear, heard);
 		code = mailimap_authenticate(imap, m->name, o->wire.host, NULL,
 		    NULL, authzid, o->user, o->secret->data, NULL);
@@ -222,18 +245,15 @@ static bool
 sasl(struct imap_session *s, const struct imap_mechanism *m, struct err *err)
 {
 	struct heard heard = { 0 };
-	struct imap_frame last = { 0 };
+	struct imap_frame line = { 0 };
 	struct imap_reply r;
-	size_t len;
 	int code = authenticate(s, m, &heard, err);
-	const char *line = last_line(&heard, &len);
-	buf_add(&last.text, line, len);
-	imap_reply_parse(&r, &last);
+	find_answer(&heard, &line, &r);
 	if (code != MAILIMAP_NO_ERROR)
 		sasl_failed(s, m, &r, code, err);
 	else if (r.kind == IMAP_TAGGED && imap_text_is(&r.code, "CAPABILITY"))
 		imap_setup_capabilities(s, r.args.data, r.args.len);
-	imap_frame_free(&last);
+	imap_frame_free(&line);
 	buf_wipe(&heard.text);
 
 	return code == MAILIMAP_NO_ERROR;

@@ -62,6 +62,15 @@ static const struct {
 		END },
 	    WIRE_TLS_NONE, ERR_LOGIN, "NO [AUTHENTICATIONFAILED] wrong", "",
 	    -2 },
+	/* A lost connection would be tried again, up to a lockout. */
+	{ "refused by SASL, and a BYE in the same breath", NULL,
+	    "IMAP4rev1 AUTH=PLAIN", NULL, "alice", "x", NULL,
+	    { { "AUTHENTICATE PLAIN", "+ \r\n" },
+		{ "AGFsaWNlAHg=", "1 NO [AUTHENTICATIONFAILED] wrong\r\n"
+				  "* BYE enough of you\r\n" },
+		END },
+	    WIRE_TLS_NONE, ERR_LOGIN, "NO [AUTHENTICATIONFAILED] wrong", "",
+	    -2 },
 	{ "not now", NULL, NULL, NULL, "alice", "x", NULL,
 	    { { "LOGIN", "@ NO [UNAVAILABLE] later\r\n" }, END }, WIRE_TLS_NONE,
 	    ERR_THROTTLE, "NO [UNAVAILABLE] later", "", 0 },
