@@ -3,7 +3,6 @@
 #include "base/text.h"
 #include "catalog.h"
 #include "entry.h"
-#include "inventory_row.h"
 
 #include <inttypes.h>
 #include <string.h>
@@ -139,19 +138,19 @@ check_reference(struct check_rows *c, const struct catalog_row *row)
 		    "joined with its body it has another SHA-256");
 }
 
-/* What only the sum is made of, beside the row's places. */
+/* As a rebuild of the index reads it: what it would refuse is a finding. */
 static bool
-get_origin(struct check_rows *c, const json_t *object, struct catalog_row *row,
+parse_row(struct check_rows *c, const json_t *object, struct catalog_row *row,
     const char **why)
 {
-	*why = "a catalog line names an impossible mailbox";
-	if (!inventory_wire(object, "wire", row->mailbox, &c->wire) ||
-	    !inventory_number(object, "generation", &row->generation))
+	struct inventory_row in;
+	if (!inventory_row_parse(object, c->volume, &c->texts, &in, why))
 		return false;
-	row->wire = c->wire.data;
-	row->wire_len = c->wire.len;
+	*why = "a catalog line names a message that isn't in the volume";
+	*row = in.row;
+	row->generation = in.generation;
 
-	return true;
+	return row->claim != CLAIM_KNOWN;
 }
 
 static void
@@ -163,9 +162,7 @@ check_line(struct check_rows *c)
 				     : json_loadb(c->line.data, c->line.len,
 					   JSON_REJECT_DUPLICATES, NULL);
 	c->rows++;
-	if (!json_is_object(object) ||
-	    !catalog_parse(object, c->volume, &row, &why) ||
-	    !get_origin(c, object, &row, &why)) {
+	if (!json_is_object(object) || !parse_row(c, object, &row, &why)) {
 		c->report(c->arg, NULL, why);
 		json_decref(object);
 		return;
@@ -218,6 +215,6 @@ void
 check_rows_free(struct check_rows *c)
 {
 	buf_free(&c->line);
-	buf_free(&c->wire);
+	row_texts_free(&c->texts);
 	digest_free(&c->tsv);
 }

@@ -3,6 +3,7 @@
 
 #include "archive/reader.h"
 #include "base/digest.h"
+#include "inventory_row.h"
 #include "tally.h"
 
 /*
@@ -22,9 +23,9 @@ struct check_rows {
 
 	struct buf line; /* the part of a line so far */
 	bool too_long;
-	struct buf wire;    /* of the row at hand */
-	struct digest *tsv; /* of the TSV that the rows imply */
-	uint64_t rows, sum; /* sum: of archive_row_sum */
+	struct row_texts texts; /* of the row at hand */
+	struct digest *tsv;     /* of the TSV that the rows imply */
+	uint64_t rows, sum;     /* sum: of archive_row_sum */
 };
 
 void check_rows_start(struct check_rows *);

@@ -189,6 +189,23 @@ huge_header(struct catalog_row *row)
 		row->header_size = UINT64_C(1) << 62;
 }
 
+/* What a rebuild would refuse. */
+static void
+no_keyword(struct catalog_row *row)
+{
+	row->keywords = "a\tb";
+}
+static void
+no_account(struct catalog_row *row)
+{
+	row->account = "";
+}
+static void
+long_header(struct catalog_row *row)
+{
+	row->header_size = row->size + 1;
+}
+
 static const struct {
 	size_t row;
 	void (*lie)(struct catalog_row *);
@@ -209,6 +226,10 @@ static const struct {
 	{ 61, other_offset },
 	{ 61, other_frame },
 	{ 61, huge_header },
+	{ 7, no_keyword },
+	{ 7, no_account },
+	{ 7, long_header },
+	{ 60, no_keyword },
 };
 static size_t lie;
 
