@@ -51,7 +51,8 @@ LIBOBJ  := $(LIBSRC:%.c=$(B)/%.o)
 UNITS   := $(sort $(wildcard tests/unit/test_*.c))
 UNITOBJ := $(UNITS:%.c=$(B)/%.o)
 GEN     := $(B)/gen/sql.h $(B)/gen/unpack_sh.h $(B)/gen/readme_txt.h
-FUZZERS := $(patsubst tests/fuzz/%.c,$(B)/fuzz-%,$(sort $(wildcard tests/fuzz/*.c)))
+FUZZ    := $(sort $(wildcard tests/fuzz/*.c))
+FUZZERS := $(FUZZ:tests/fuzz/%.c=$(B)/fuzz-%)
 
 all: $(B)/mailhaul
 
@@ -103,10 +104,21 @@ $(B)/fetchhash: $(B)/tests/bench/fetchhash.o $(LIBOBJ)
 $(B)/delay $(B)/replay: $(B)/%: $(B)/tests/bench/%.o
 	$(CC) $(LDFLAGS) -o $@ $^ -lpthread
 
-$(B)/fuzz-%: tests/fuzz/%.c $(LIBOBJ)
-	$(CC) $(CPPFLAGS) $(CFLAGS) $(LDFLAGS) -fsanitize=fuzzer -o $@ $< $(LIBOBJ) $(LDLIBS)
+# All targets share their objects. An archive, as the session's server stands in
+# for net/wire.c, which is then not pulled out of it.
+$(B)/fuzz.a: $(LIBOBJ)
+	rm -f $@
+	ar rcs $@ $^
 
-fuzzers: $(FUZZERS)
+$(B)/fuzz-session: $(B)/tests/fuzz/lib/wire.o
+$(B)/fuzz-%: $(B)/tests/fuzz/%.o $(B)/tests/fuzz/lib/fuzz.o $(B)/fuzz.a
+	$(CC) $(LDFLAGS) -fsanitize=fuzzer -o $@ $(filter %.o,$^) $(B)/fuzz.a $(LDLIBS)
+
+# Seeds that are archives.
+$(B)/fuzzseeds: $(B)/tests/fuzz/lib/seeds.o $(LIBOBJ)
+	$(CC) $(LDFLAGS) -o $@ $^ $(LDLIBS)
+
+fuzzers: $(FUZZERS) $(B)/fuzzseeds
 programs: $(B)/mailhaul $(B)/unit $(B)/it $(B)/inject.so $(B)/inject_malloc.so
 
 check:
@@ -118,6 +130,8 @@ soak:
 	$(MAKE) KIND=release all
 	$(MAKE) KIND=check programs
 	MAILHAUL_SOAK=1 tests/run check
+	$(MAKE) KIND=fuzz fuzzers
+	MAILHAUL_SOAK=1 tests/fuzz/run
 
 sanitize:
 	$(MAKE) KIND=asan programs
@@ -151,5 +165,7 @@ uninstall:
 clean:
 	rm -rf build
 
--include $(OBJ:.o=.d) $(UNITOBJ:.o=.d)
+-include $(OBJ:.o=.d) $(UNITOBJ:.o=.d) $(FUZZ:%.c=$(B)/%.d)
+# Or make would throw them away behind the link.
+.SECONDARY: $(FUZZ:%.c=$(B)/%.o) $(B)/tests/fuzz/lib/fuzz.o $(B)/tests/fuzz/lib/wire.o
 .PHONY: all programs fuzzers check soak sanitize fuzz lint bench format install uninstall clean
