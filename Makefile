@@ -11,7 +11,7 @@ B       := build/$(KIND)
 
 VERSION := $(shell sed -n 's/^\#\# \[\{0,1\}\([0-9][0-9.]*\)\]\{0,1\}.*/\1/p' CHANGELOG.md 2>/dev/null | head -n 1)
 PKGS    := libssl libcrypto libarchive libzstd sqlite3 jansson libutf8proc libxxhash \
-           libcyaml yaml-0.1
+           libcyaml yaml-0.1 zlib
 WARN    := -Wall -Wextra -Werror -Wshadow -Wstrict-prototypes -Wmissing-prototypes \
            -Wpointer-arith -Wwrite-strings -Wformat=2 -Wvla -Wundef
 HARDEN  := -fPIE -fstack-protector-strong -fno-strict-aliasing -fstack-clash-protection

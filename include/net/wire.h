@@ -52,7 +52,8 @@ struct wire_tls_info {
 };
 
 struct wire_counters {
-	uint64_t octets_in, octets_out; /* protocol octets, without TLS */
+	uint64_t octets_in, octets_out;   /* of the protocol, without TLS */
+	uint64_t carried_in, carried_out; /* the same, compressed or not */
 };
 
 struct wire;
@@ -66,6 +67,15 @@ bool wire_start_tls(struct wire *, struct err *);
 bool wire_is_tls(const struct wire *);
 /* NULL if not TLS. */
 const struct wire_tls_info *wire_tls_info(const struct wire *);
+/* The peer's address is this machine's own. */
+bool wire_is_loopback(const struct wire *);
+/*
+ * COMPRESS=DEFLATE (RFC 4978), once the peer's OK was taken: what the
+ * read-ahead holds is compressed already. Nothing may wait to be written. A
+ * peer that sends no deflate stream, or one that swells without end, is
+ * ERR_PROTOCOL.
+ */
+bool wire_start_deflate(struct wire *, struct err *);
 const struct wire_counters *wire_counters(const struct wire *);
 
 /*

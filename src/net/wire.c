@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "base/mem.h"
+#include "net/deflated.h"
 #include "net/dial.h"
 #include "net/guard.h"
 #include "net/link.h"
@@ -33,7 +34,8 @@ enum {
 struct wire {
 	struct peer peer;
 	struct link link;
-	struct tls *tls; /* NULL: WIRE_TLS_NONE */
+	struct tls *tls;           /* NULL: WIRE_TLS_NONE */
+	struct deflated *deflated; /* over the link; NULL: not compressed */
 	struct wire_tls_info info;
 	struct wire_counters counters;
 	char *in;
@@ -71,12 +73,19 @@ usable(struct wire *w, struct err *err)
 }
 
 static bool
+peer_address(const struct wire *w, struct sockaddr_storage *address)
+{
+	socklen_t len = sizeof(*address);
+
+	return getpeername(w->link.fd, (struct sockaddr *)address, &len) == 0;
+}
+
+static bool
 may_stay_plain(
     const struct wire *w, const struct wire_options *o, struct err *err)
 {
 	struct sockaddr_storage address;
-	socklen_t len = sizeof(address);
-	if (getpeername(w->link.fd, (struct sockaddr *)&address, &len) != 0)
+	if (!peer_address(w, &address))
 		return err_set_transient(err, ERR_ACCOUNT, ERR_NETWORK,
 		    "the %s %s hung up at once", w->peer.side, w->peer.name);
 
@@ -126,6 +135,7 @@ wire_close(struct wire **wire)
 	struct wire *w = *wire;
 	if (w == NULL)
 		return;
+	deflated_free(&w->deflated);
 	link_close(&w->link);
 	tls_free(&w->tls);
 	peer_free(&w->peer);
@@ -156,7 +166,7 @@ wire_start_tls(struct wire *w, struct err *err)
 {
 	if (!usable(w, err))
 		return false;
-	assert(w->tls != NULL && w->link.ssl == NULL);
+	assert(w->tls != NULL && w->link.ssl == NULL && w->deflated == NULL);
 	if (wire_flush(w, err) && nothing_injected(w, err) &&
 	    tls_start(w->tls, &w->link, &w->info, err))
 		return true;
@@ -176,6 +186,29 @@ const struct wire_tls_info *
 wire_tls_info(const struct wire *w)
 {
 	return wire_is_tls(w) ? &w->info : NULL;
+}
+
+bool
+wire_is_loopback(const struct wire *w)
+{
+	struct sockaddr_storage address;
+
+	return peer_address(w, &address) &&
+	       dial_is_loopback((struct sockaddr *)&address);
+}
+
+bool
+wire_start_deflate(struct wire *w, struct err *err)
+{
+	if (!usable(w, err))
+		return false;
+	assert(w->deflated == NULL && w->out_len == 0);
+	w->deflated =
+	    deflated_new(&w->link, &w->counters, w->in + w->pos, w->len);
+	w->counters.octets_in -= w->len;
+	w->len = w->seen = 0;
+
+	return true;
 }
 
 const struct wire_counters *
@@ -211,6 +244,31 @@ show(struct wire *w, size_t n, struct err *err)
 	return inspect(w, unseen, more, err);
 }
 
+/* As link_read; what came is counted. */
+static size_t
+read_in(struct wire *w, void *out, size_t n, struct err *err)
+{
+	if (w->deflated != NULL)
+		return deflated_read(w->deflated, out, n, err);
+	size_t got = link_read(&w->link, out, n, err);
+	w->counters.carried_in += got;
+
+	return got;
+}
+
+/* As link_try; what came is counted. */
+static ssize_t
+try_in(struct wire *w, void *out, size_t n, struct err *err)
+{
+	if (w->deflated != NULL)
+		return deflated_try(w->deflated, out, n, err);
+	ssize_t got = link_try(&w->link, out, n, err);
+	if (got > 0)
+		w->counters.carried_in += (uint64_t)got;
+
+	return got;
+}
+
 /*
  * Octets from the peer; our own pending ones leave first. If they can't, what
  * the peer said before it hung up is still worth reading ("* BYE …", an
@@ -221,10 +279,10 @@ receive(struct wire *w, void *out, size_t n, struct err *err)
 {
 	size_t got;
 	if (wire_flush(w, err)) {
-		got = link_read(&w->link, out, n, err);
+		got = read_in(w, out, n, err);
 	} else {
 		struct err last_words;
-		ssize_t r = link_try(&w->link, out, n, &last_words);
+		ssize_t r = try_in(w, out, n, &last_words);
 		if (r < 0 && last_words.code == ERR_TLS)
 			*err = last_words;
 		got = r > 0 ? (size_t)r : 0;
@@ -342,7 +400,7 @@ wire_ready(struct wire *w)
 		return true;
 	size_t room = tail_room(w);
 	struct err kept_by_the_link;
-	ssize_t r = link_try(&w->link, w->in, room, &kept_by_the_link);
+	ssize_t r = try_in(w, w->in, room, &kept_by_the_link);
 	if (r > 0) {
 		w->len = (size_t)r;
 		w->counters.octets_in += (uint64_t)r;
@@ -352,9 +410,21 @@ wire_ready(struct wire *w)
 }
 
 static bool
+write_out(struct wire *w, const void *data, size_t n, struct err *err)
+{
+	if (w->deflated != NULL)
+		return deflated_write(w->deflated, data, n, err);
+	if (!link_write(&w->link, data, n, err))
+		return false;
+	w->counters.carried_out += n;
+
+	return true;
+}
+
+static bool
 send_out(struct wire *w, const void *data, size_t n, struct err *err)
 {
-	if (!link_write(&w->link, data, n, err))
+	if (!write_out(w, data, n, err))
 		return fail(w, err);
 	w->counters.octets_out += n;
 
