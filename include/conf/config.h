@@ -40,7 +40,8 @@ struct config_side {
 	 * account's: then there are no accounts in the file. */
 	char *url;
 	char *user; /* the same, beside the URL */
-	char *ca_file, *tls_pin, *tls, *connect, *cert, *key, *auth, *authzid;
+	char *ca_file, *tls_pin, *tls, *connect, *cert, *key, *auth, *authzid,
+	    *compress;
 	/* For the accounts whose rows name no password of their own. */
 	char *password_file, *password_command;
 	bool allow_plaintext, allow_preauth;

@@ -5,6 +5,13 @@
 #include "mail/source.h"
 #include "net/wire.h"
 
+/* COMPRESS=DEFLATE (RFC 4978), where the server offers it. */
+enum imap_compress {
+	IMAP_COMPRESS_AUTO, /* but not from this machine itself */
+	IMAP_COMPRESS_ALWAYS,
+	IMAP_COMPRESS_NEVER
+};
+
 struct imap_options {
 	struct wire_options
 	    wire; /* everything borrowed for the object's life */
@@ -16,6 +23,7 @@ struct imap_options {
 	const char *only_mailbox; /* UTF-8 display name; NULL: all */
 	bool namespace_other, namespace_shared; /* personal always */
 	bool allow_preauth;
+	enum imap_compress compress;
 	uint32_t window_messages; /* 0: 500 a FETCH command */
 	uint64_t window_octets;   /* 0: 8 MiB a FETCH command */
 };
@@ -26,6 +34,7 @@ struct imap_facts {
 	char capabilities[1024];         /* after login */
 	char server_id[256];             /* ID response, escaped; "" if none */
 	const struct wire_tls_info *tls; /* borrowed; NULL: plaintext */
+	bool compressed;                 /* COMPRESS=DEFLATE is in use */
 };
 
 /*

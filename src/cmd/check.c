@@ -72,6 +72,8 @@ print_facts(const struct checking *c)
 	    c->port.secret.origin);
 	if (facts->server_id[0] != '\0')
 		printf("  server: %s\n", facts->server_id);
+	if (facts->compressed)
+		printf("  compressed (DEFLATE)\n");
 	print_words("capabilities:", facts->capabilities);
 }
 

@@ -66,6 +66,9 @@ static const struct row {
 	    "LOGIN" },
 	{ "source-authzid", 0, TEXT, AT(authzid), IN_SERVER, "USER",
 	    "open USER's mail with another login (PLAIN)" },
+	{ "source-compress", 0, TEXT, AT(compress), IN_SERVER, "WHEN",
+	    "auto (default: if offered, and not from this machine), always, "
+	    "never" },
 	{ "namespaces", 0, TEXT, AT(namespaces), IN_SERVER, "LIST",
 	    "personal (default), shared, other: comma-separated" },
 	{ "include", 0, LIST, AT(include), IN_SELECT, "GLOB",
@@ -403,6 +406,7 @@ check_words(const struct options *o, struct err *err)
 		NULL };
 	static const char *const formats[] = { "text", "json", NULL };
 	static const char *const modes[] = { "plaintext", NULL };
+	static const char *const whens[] = { "auto", "always", "never", NULL };
 	struct {
 		const char *name, *value;
 		const char *const *words;
@@ -412,6 +416,8 @@ check_words(const struct options *o, struct err *err)
 		{ "log-format", o->log_format, formats, "text or json" },
 		{ "source-tls", o->tls, modes,
 		    "plaintext (TLS is what imaps:// and imap:// use)" },
+		{ "source-compress", o->compress, whens,
+		    "auto, always or never" },
 	};
 	for (size_t i = 0; i < sizeof(checks) / sizeof(checks[0]); i++)
 		if (checks[i].value != NULL &&

@@ -28,7 +28,7 @@ struct options {
 	uint64_t jobs, login_failures;
 	/* the source's side */
 	const char *password_file, *password_command, *ca_file, *ca_file_side,
-	    *tls_pin, *tls, *connect, *cert, *key, *auth, *authzid;
+	    *tls_pin, *tls, *connect, *cert, *key, *auth, *authzid, *compress;
 	bool allow_plaintext, allow_preauth;
 	/* what is copied */
 	struct list include, exclude;

@@ -58,6 +58,17 @@ read_namespaces(struct source_port *p, const char *list, struct err *err)
 	return true;
 }
 
+/* The words are checked by options.c and the config file's keys. */
+static enum imap_compress
+read_compress(const char *when)
+{
+	if (when == NULL || strcmp(when, "auto") == 0)
+		return IMAP_COMPRESS_AUTO;
+
+	return strcmp(when, "always") == 0 ? IMAP_COMPRESS_ALWAYS
+					   : IMAP_COMPRESS_NEVER;
+}
+
 static void
 read_tls(struct source_port *p, const struct options *o)
 {
@@ -142,6 +153,7 @@ open_port(struct source_port *p, const struct options *o, const char *url,
 	p->imap.auth = o->auth;
 	p->imap.only_mailbox = p->endpoint.mailbox;
 	p->imap.allow_preauth = o->allow_preauth;
+	p->imap.compress = read_compress(o->compress);
 	p->imap.window_messages = (uint32_t)o->window;
 
 	return read_connect(p, o, err) &&

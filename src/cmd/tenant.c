@@ -34,6 +34,7 @@ static const struct {
 	{ "source-key", TO(key), FROM(source.key) },
 	{ "source-auth", TO(auth), FROM(source.auth) },
 	{ "source-authzid", TO(authzid), FROM(source.authzid) },
+	{ "source-compress", TO(compress), FROM(source.compress) },
 	{ "namespaces", TO(namespaces), FROM(namespaces) },
 	{ "retry-wait", TO(retry_wait), FROM(retry_wait) },
 	{ "progress", TO(progress), FROM(progress) },

@@ -10,6 +10,8 @@ static const char *const progresses[] = { "auto", "lines", "json", "none",
 	NULL };
 static const char *const formats[] = { "text", "json", NULL };
 static const char *const modes[] = { "plaintext", NULL };
+/* Not yes and no: YAML 1.1 takes those for truth values. */
+static const char *const whens[] = { "auto", "always", "never", NULL };
 static const char *const mechanisms[] = { "SCRAM-SHA-256", "SCRAM-SHA-1",
 	"CRAM-MD5", "PLAIN", "LOGIN", NULL };
 
@@ -36,6 +38,7 @@ static const struct key source_rows[] = {
 	SIDE(key, KEY_PATH),
 	SIDE(auth, KEY_TEXT, .words = mechanisms),
 	SIDE(authzid, KEY_TEXT),
+	SIDE(compress, KEY_TEXT, .words = whens),
 	SIDE(password_file, KEY_PATH),
 	SIDE(password_command, KEY_TEXT),
 	SIDE(allow_plaintext, KEY_FLAG),

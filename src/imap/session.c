@@ -417,11 +417,9 @@ begin(struct imap_session *s, struct err *err)
 	s->frame.line_max = IMAP_LINE_MAX;
 	if (s->capabilities == NULL && !imap_session_ask_capabilities(s, err))
 		return false;
-	/* Nothing is in flight here and all is still to be said: the place
-	 * to change what lies under the lines (COMPRESS). */
 	imap_setup_warn(s);
 
-	return imap_setup_say(s, err);
+	return imap_setup_compress(s, err) && imap_setup_say(s, err);
 }
 
 bool
@@ -457,6 +455,20 @@ imap_session_new(
  * and the server reads the command before it sees the end of the connection.
  */
 static void
+log_octets(const struct imap_session *s)
+{
+	const struct wire_counters *c = wire_counters(s->wire);
+	if (s->facts.compressed)
+		log_add(LOG_INFO,
+		    "the %s sent %llu octets as %llu, and was sent %llu as "
+		    "%llu",
+		    s->where, (unsigned long long)c->octets_in,
+		    (unsigned long long)c->carried_in,
+		    (unsigned long long)c->octets_out,
+		    (unsigned long long)c->carried_out);
+}
+
+static void
 log_out(struct imap_session *s)
 {
 	struct err err;
@@ -472,6 +484,7 @@ imap_session_close(struct imap_session **session, bool polite)
 		return;
 	if (polite && !s->dead && s->phase == IMAP_READY)
 		log_out(s);
+	log_octets(s);
 	imap_frame_free(&s->frame);
 	imap_setup_free(s);
 	wire_close(&s->wire);

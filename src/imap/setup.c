@@ -185,6 +185,46 @@ take_namespace(struct imap_session *s, struct imap_tokens t)
 			break;
 }
 
+/* --- COMPRESS (RFC 4978) ----------------------------------------------- */
+
+static bool
+wants_compression(const struct imap_session *s)
+{
+	enum imap_compress how = s->options->compress;
+	bool offered = imap_session_can(s, "COMPRESS=DEFLATE");
+	if (how == IMAP_COMPRESS_ALWAYS && !offered)
+		log_add(
+		    LOG_WARN, "the %s does not offer to compress", s->where);
+	/* Nothing is gained where octets don't travel. */
+	return offered &&
+	       (how == IMAP_COMPRESS_ALWAYS ||
+		   (how == IMAP_COMPRESS_AUTO && !wire_is_loopback(s->wire)));
+}
+
+bool
+imap_setup_compress(struct imap_session *s, struct err *err)
+{
+	struct imap_reply done;
+	if (!wants_compression(s))
+		return true;
+	if (!imap_session_ask(s, "COMPRESS DEFLATE", NULL, NULL, &done, err))
+		return false;
+	if (done.status != IMAP_OK) {
+		log_add(s->options->compress == IMAP_COMPRESS_ALWAYS ? LOG_WARN
+								     : LOG_INFO,
+		    "the %s offers to compress, but refuses it; going on "
+		    "without; server: %.*s",
+		    s->where, (int)done.words.len, done.words.data);
+		return true;
+	}
+	if (!wire_start_deflate(s->wire, err))
+		return imap_session_die(s, err);
+	s->facts.compressed = true;
+	log_add(LOG_INFO, "the %s compresses (DEFLATE)", s->where);
+
+	return true;
+}
+
 /* --- the flight -------------------------------------------------------- */
 
 static const struct {

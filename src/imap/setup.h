@@ -4,6 +4,13 @@
 #include "imap/session.h"
 
 /*
+ * COMPRESS=DEFLATE, if it is offered and wanted; a refusal is no failure.
+ * Only while nothing is in flight, and before anything else is said: nothing
+ * may be sent until the answer was read (RFC 4978, 3).
+ */
+bool imap_setup_compress(struct imap_session *, struct err *);
+
+/*
  * What is said right after the login: ID, ENABLE, NAMESPACE, in one flight
  * whose answers are read when the first of them is needed, or before the
  * answer to the next command, so that a login costs no round trip for it.
