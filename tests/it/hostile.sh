@@ -9,7 +9,7 @@
 #   T07 T08 T10-T19   here        T20-T25  here
 #   T26 T27           OAuth and POP3 are not there yet
 #   I01-I06           here        I07-I10  faults_net.sh, network.sh
-#   I11-I28 I30-I33   here        I29      COMPRESS is not there yet
+#   I11-I33           here
 #   I34-I37           an IMAP target is not there yet; I36 here, on a FETCH
 #   N01-N16           here        N17      misuse.sh, unit: test_imap_auth
 #   N18               an IMAP target is not there yet

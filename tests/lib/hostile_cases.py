@@ -3,6 +3,7 @@ IDs are those of the project's list of hostile cases.
 """
 import collections
 import hashlib
+import zlib
 
 from scripted_imap import DATE, Hangup, Message, literal, mail, three
 
@@ -120,6 +121,59 @@ def inject(data):
         conn.start_tls()
         return b""
     return {"STARTTLS": hook}
+
+
+# ---- COMPRESS ----
+
+ALWAYS = ("--source-compress=always",)
+DEFLATE = "IMAP4rev1 COMPRESS=DEFLATE"
+
+
+def compress(behind=b"", packed=b"", end=False):
+    """OK, octets as they are, others as they should be; then goes on, or
+    hangs up."""
+    def hook(conn, _):
+        packer = zlib.compressobj(wbits=-15)
+        if packed:
+            packed_octets = packer.compress(packed) + packer.flush(
+                zlib.Z_SYNC_FLUSH)
+        else:
+            packed_octets = b""
+        conn.answer(b"@ OK from here on\r\n" + packed_octets + behind)
+        if end:
+            raise Hangup(b"")
+        conn.start_compress()
+        # What follows has to fit what was sent.
+        conn.packer = packer
+        return b""
+    return {"COMPRESS": hook}
+
+
+def in_clear(conn, _):
+    """OK, and nothing is compressed."""
+    return b"@ OK from here on\r\n"
+
+
+def zeros(mib):
+    """Compressed by themselves, so that they fit behind anything; once."""
+    packer = zlib.compressobj(wbits=-15)
+    return (packer.compress(bytes(1 << 20))
+            + packer.flush(zlib.Z_FULL_FLUSH)) * mib
+
+
+def swelling(head, mib=300):
+    """A literal of zeros, 1,000 times as large as what is sent."""
+    def hook(conn, *_):
+        conn.send(head % (mib << 20))
+        conn.sock.sendall(zeros(mib))
+        conn.send(b")\r\n")
+    return hook
+
+
+def body_swells(conn, n, m):
+    if m.uid == 2:
+        swelling(b"* 2 FETCH (UID 2 BODY[] {%d}\r\n")(conn)
+        raise Hangup(b"")
 
 
 def listing_before_tls(conn, rest):
@@ -481,6 +535,45 @@ CASES = [
     Case("login throttled", {
         "LOGIN": "@ NO [UNAVAILABLE] later\r\n",
         "AUTHENTICATE": "@ NO [UNAVAILABLE] later\r\n"}, 4, "later", tries=1),
+
+    # ---- COMPRESS ----
+    Case("compressed", {}, options=ALWAYS, capability=DEFLATE,
+         says=r"(?s)compresses \(DEFLATE\).*" + COMPLETE),
+    Case("compressed over TLS", {}, mode=TLS, options=ALWAYS,
+         capability=DEFLATE, says=r"(?s)compresses \(DEFLATE\).*" + COMPLETE),
+    Case("not on this machine by itself", {"COMPRESS": "@ BAD never\r\n"},
+         capability=DEFLATE),
+    Case("COMPRESS refused", {"COMPRESS": "@ NO not today\r\n"},
+         options=ALWAYS, capability=DEFLATE,
+         says=r"(?s)refuses it; going on without; server: NO not today.*"
+         + COMPLETE),
+    Case("compressed octets in COMPRESS's segment", compress(
+        packed=b"* OK [ALERT] early\r\n"), options=ALWAYS, capability=DEFLATE),
+    Case("compressed, and cut in a message", hang_up(
+        2, lambda n, m: literal(n, m)[:-20], times=1), options=ALWAYS,
+        capability=DEFLATE),
+    Case("BYE behind COMPRESS, compressed", compress(
+        packed=b"* BYE enough\r\n", end=True), 6, "enough", options=ALWAYS,
+        capability=DEFLATE),
+    Case("BYE behind COMPRESS, in clear", compress(
+        b"* BYE enough\r\n", end=True), 6, "no deflate stream", options=ALWAYS,
+        capability=DEFLATE),
+    Case("garbage behind COMPRESS", compress(b"\xff" * 4000, end=True), 6,
+         r"(?s)no deflate stream.*Then: .*--source-compress=never",
+         options=ALWAYS, capability=DEFLATE),
+    Case("nothing behind COMPRESS", compress(
+        b"\0\0\0\xff\xff" * 60000, end=True), 6, "blocks that hold nothing",
+        options=ALWAYS, capability=DEFLATE),
+    Case("COMPRESS OK, then plain text goes on", {"COMPRESS": in_clear}, 6,
+         None, options=ALWAYS + ("--timeout", "1"), capability=DEFLATE),
+    Case("I29 a bomb in a literal of nobody's", {"LINES": swelling(
+        b"* XSTUFF ({%d}\r\n")}, 6,
+        r"(?s)a decompression bomb.*Then: .*--source-compress=never",
+        options=ALWAYS, capability=DEFLATE),
+    Case("I29 a bomb in a message", {"body": body_swells}, 6,
+         r"(?s)a decompression bomb.*Then: .*--source-compress=never",
+         options=ALWAYS, capability=DEFLATE),
+
     Case("T18 PREAUTH on a STARTTLS port", {"greeting": "* PREAUTH in\r\n"}, 6,
          "PREAUTH", STARTTLS, secret_in_clear=False),
     Case("T19 PREAUTH over TLS", {"greeting": "* PREAUTH in\r\n"}, 6,

@@ -3,18 +3,19 @@
 A case's hooks are called as hook(conn, rest) with the rest of the command's
 line and return octets ('@' stands for the tag at the start of a line), or None
 for the honest answer. Hooks: greeting, CAPABILITY, LOGIN, STARTTLS, LIST,
-LSUB, EXAMINE, SELECT, LINES (UID FETCH of flags), CHANGES (the same by CHANGEDSINCE), SEARCH, STATUS,
+LSUB, EXAMINE, SELECT, LINES (UID FETCH of flags), CHANGES (the same by CHANGEDSINCE), SEARCH, STATUS, COMPRESS,
 BODIES (UID FETCH of bodies), UIDS (UID FETCH of UIDs), opened (text behind
 EXAMINE's honest lines), status (the items of one mailbox's STATUS), and line
 and body for one message. Raising Hangup sends its octets and closes the
 connection. What is honest follows from the capabilities: ENABLE, CONDSTORE,
-QRESYNC, ESEARCH, LIST-STATUS, OBJECTID.
+QRESYNC, ESEARCH, LIST-STATUS, OBJECTID. COMPRESS is always understood.
 """
 import itertools
 import re
 import socket
 import ssl
 import threading
+import zlib
 
 serial = itertools.count()
 DATE = '"01-Jan-2020 00:00:00 +0100"'
@@ -68,10 +69,14 @@ class Connection(threading.Thread):
         self.tag = ""
         self.name, self.mailbox = None, None
         self.buffer = b""
+        self.packer = self.unpacker = None
 
     def send(self, data):
         if isinstance(data, str):
             data = data.encode("utf-8", "surrogateescape")
+        if self.packer:
+            data = self.packer.compress(data) + self.packer.flush(
+                zlib.Z_SYNC_FLUSH)
         self.sock.sendall(data)
 
     def answer(self, data):
@@ -84,6 +89,8 @@ class Connection(threading.Thread):
             data = self.sock.recv(65536)
             if not data:
                 raise ConnectionError
+            if self.unpacker:
+                data = self.unpacker.decompress(data)
             self.server.heard += data
             self.buffer += data
         line, self.buffer = self.buffer.split(b"\n", 1)
@@ -162,6 +169,16 @@ class Connection(threading.Thread):
     def do_starttls(self, _):
         self.answer("@ OK go on\r\n")
         self.start_tls()
+
+    def do_compress(self, _):
+        self.answer("@ OK from here on\r\n")
+        self.start_compress()
+
+    def start_compress(self):
+        if self.buffer:
+            raise ValueError("something was sent behind COMPRESS")
+        self.packer = zlib.compressobj(wbits=-15)
+        self.unpacker = zlib.decompressobj(-15)
 
     def do_logout(self, _):
         self.answer("* BYE bye\r\n@ OK done\r\n")

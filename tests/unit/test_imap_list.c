@@ -289,6 +289,76 @@ START_TEST(what_is_said_after_the_login_is_one_flight)
 }
 END_TEST
 
+/* --- COMPRESS ---------------------------------------------------------- */
+
+#define OFFERED "IMAP4rev1 LIST-EXTENDED COMPRESS=DEFLATE"
+#define LISTED                                                   \
+	{                                                        \
+		"LIST", "* LIST () \"/\" INBOX\r\n@ OK done\r\n" \
+	}
+
+static const struct {
+	enum imap_compress how;
+	const char *capabilities;
+	struct script_step steps[4];
+} asked[] = {
+	/* This machine is not far enough, and who does not offer is not asked:
+	 * the script does not expect it. */
+	{ IMAP_COMPRESS_AUTO, OFFERED, { LISTED, END } },
+	{ IMAP_COMPRESS_NEVER, OFFERED, { LISTED, END } },
+	{ IMAP_COMPRESS_ALWAYS, "IMAP4rev1 LIST-EXTENDED COMPRESS=GZIP",
+	    { LISTED, END } },
+	/* Refused: all goes on in clear. */
+	{ IMAP_COMPRESS_ALWAYS, OFFERED,
+	    { { "COMPRESS DEFLATE", "@ NO [COMPRESSIONACTIVE] by TLS\r\n" },
+		LISTED, END } },
+	{ IMAP_COMPRESS_ALWAYS, OFFERED,
+	    { { "COMPRESS DEFLATE", "* OK hm\r\n@ BAD what\r\n" }, LISTED,
+		END } },
+};
+
+START_TEST(compression_is_asked_for_where_it_helps_and_may_be_refused)
+{
+	struct script script = { .capabilities = asked[_i].capabilities,
+		.steps = asked[_i].steps };
+	struct script_server server = script_start(&script);
+	struct imap_options o = options_for(&server);
+	struct source s = { 0 };
+	struct buf heard = { 0 };
+	struct err err;
+	o.compress = asked[_i].how;
+	ck_assert_msg(
+	    imap_source_new(&s, &o, &err), "%s (%s)", err.text, err.words);
+	ck_assert(!imap_source_facts(&s)->compressed);
+	ck_assert(s.ops->list(s.data, hear_status, &heard, &err));
+	ck_assert_str_eq(heard.data, "INBOX|INBOX 0 0 0 0 -\n");
+	s.ops->close(&s.data, true);
+	ck_assert_int_eq(script_end(&server), 0);
+	buf_free(&heard);
+}
+END_TEST
+
+/* Nothing may be sent behind COMPRESS until it is answered (RFC 4978, 3); the
+ * script says BYE instead. */
+START_TEST(a_goodbye_instead_of_an_answer_to_compress_is_told)
+{
+	static const struct script_step steps[] = {
+		{ "COMPRESS DEFLATE", "* BYE going down\r\n" }, END
+	};
+	struct script script = { .capabilities = OFFERED, .steps = steps };
+	struct script_server server = script_start(&script);
+	struct imap_options o = options_for(&server);
+	struct source s = { 0 };
+	struct err err = { 0 };
+	o.compress = IMAP_COMPRESS_ALWAYS;
+	ck_assert(!imap_source_new(&s, &o, &err));
+	ck_assert_int_eq(err.code, ERR_NETWORK);
+	ck_assert(err.transient);
+	ck_assert_ptr_nonnull(strstr(err.words, "going down"));
+	ck_assert_int_eq(script_end(&server), 0);
+}
+END_TEST
+
 Suite *
 suite_imap_list(void)
 {
@@ -304,6 +374,10 @@ suite_imap_list(void)
 	tcase_add_test(t, there_is_always_an_inbox);
 	tcase_add_loop_test(t, what_is_said_after_the_login_is_one_flight, 0,
 	    sizeof(openings) / sizeof(openings[0]));
+	tcase_add_loop_test(t,
+	    compression_is_asked_for_where_it_helps_and_may_be_refused, 0,
+	    sizeof(asked) / sizeof(asked[0]));
+	tcase_add_test(t, a_goodbye_instead_of_an_answer_to_compress_is_told);
 
 	return s;
 }
