@@ -30,6 +30,14 @@ enum err_code {
 	ERR_MISMATCH
 };
 
+/* How far a new connection came, where that decides whether it is tried again
+ * at once. */
+enum err_stage {
+	ERR_STAGE_ANY,
+	ERR_STAGE_DIAL, /* no TCP connection was made: perhaps a typo */
+	ERR_STAGE_LOGIN /* the password may have left, no answer came */
+};
+
 /*
  * An error is a value: scope and code for the program, text for people.
  * Callers look at scope, code and transient, never at the text.
@@ -37,6 +45,7 @@ enum err_code {
 struct err {
 	enum err_scope scope;
 	enum err_code code;
+	enum err_stage stage;
 	bool transient;  /* worth a retry later in this run */
 	int64_t until;   /* unix ms; ERR_THROTTLE: pause until then */
 	char text[480];  /* one line, no final newline; safe on a terminal */

@@ -62,6 +62,15 @@ struct haul_result {
 };
 
 /*
+ * The first connection, by .connect: lost on its way, it is tried again as one
+ * that is lost later is, by .retries and .retry_wait_ms. But where nobody was
+ * ever reached (ERR_STAGE_DIAL) and at a throttle it fails at once: a typo
+ * must not wait, and nothing was begun that would be lost.
+ */
+bool haul_connect(
+    const struct haul_options *, struct source *, struct meter *, struct err *);
+
+/*
  * Run the job to its end: the target is flushed and sealed (not if
  * interrupted: the open volume is continued by the next run; nor with
  * keep_open). Called twice for a job in one run, the second time replaces what

@@ -39,7 +39,8 @@ struct imap_facts {
 
 /*
  * Connect, read the greeting, TLS, log in (once: a refusal is ERR_LOGIN,
- * final, with the server's words). NAMESPACE and ID are asked.
+ * final, with the server's words; a connection lost meanwhile is
+ * ERR_STAGE_LOGIN). NAMESPACE and ID are asked.
  */
 bool imap_source_new(
     struct source *, const struct imap_options *, struct err *);

@@ -58,8 +58,9 @@ struct wire_counters {
 
 struct wire;
 
-/* Resolve, connect (every address in turn), TLS if implicit. A certificate
- * error names subject, issuer, dates, key and --SIDE-tls-pin (DESIGN 8). */
+/* Resolve, connect (every address in turn), TLS if implicit. Without a TCP
+ * connection err.stage is ERR_STAGE_DIAL. A certificate error names subject,
+ * issuer, dates, key and --SIDE-tls-pin (DESIGN 8). */
 bool wire_dial(struct wire **, const struct wire_options *, struct err *);
 /* STARTTLS: refuses (ERR_TLS) if the read-ahead or the socket holds a single
  * octet. The wire must be WIRE_TLS_STARTTLS; failure poisons it. */

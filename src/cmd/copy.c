@@ -59,9 +59,9 @@ open_both(struct copying *c, struct err *err)
 		return false;
 	buf_fmt(
 	    &c->command, "copy %s %s", c->from.text.data, c->target_text.data);
-	meter_set_phase(&c->meter, METER_CONNECTING);
 
-	return source_port_connect(&c->from, &c->source, err) &&
+	return job_connect(c->o, c->retry_wait_ms, &c->from, &c->source,
+		   &c->meter, err) &&
 	       open_target(c, err) &&
 	       job_options(&c->haul, c->o, &c->from, &c->to, err) &&
 	       (c->to.run == 0 || index_run_job_begin(c->to.index, c->to.run,

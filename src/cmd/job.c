@@ -36,6 +36,27 @@ filter_of(const struct options *o)
 	};
 }
 
+static int
+retries_of(const struct options *o)
+{
+	return o->retries == 0 ? -1 : (int)o->retries;
+}
+
+bool
+job_connect(const struct options *o, long retry_wait_ms,
+    struct source_port *from, struct source *source, struct meter *meter,
+    struct err *err)
+{
+	const struct haul_options haul = {
+		.connect = source_port_connect,
+		.connect_arg = from,
+		.retries = retries_of(o),
+		.retry_wait_ms = retry_wait_ms,
+	};
+
+	return haul_connect(&haul, source, meter, err);
+}
+
 bool
 job_options(struct haul_options *haul, const struct options *o,
     struct source_port *from, struct archive_port *to, struct err *err)
@@ -50,7 +71,7 @@ job_options(struct haul_options *haul, const struct options *o,
 		.filter = filter_of(o),
 		.dry_run = o->dry_run,
 		.self_contained = o->self_contained,
-		.retries = o->retries == 0 ? -1 : (int)o->retries,
+		.retries = retries_of(o),
 	};
 	if (to->index == NULL)
 		return true;

@@ -8,6 +8,9 @@
 
 /* --retry-wait; *ms 0: the default. */
 bool job_retry_wait(const struct options *, long *ms, struct err *);
+/* The first connection (haul_connect). */
+bool job_connect(const struct options *, long retry_wait_ms,
+    struct source_port *, struct source *, struct meter *, struct err *);
 /* What the options and the two ports say; ids found or made in to's index. */
 bool job_options(struct haul_options *, const struct options *,
     struct source_port *from, struct archive_port *to, struct err *);

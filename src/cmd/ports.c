@@ -178,8 +178,6 @@ source_port_open_from(struct source_port *p, const struct options *o,
 static bool
 add_origin(const struct source_port *p, struct err *err)
 {
-	if (err->code != ERR_LOGIN)
-		return false;
 	err_hint(err, "password from: %s", p->secret.origin);
 	err_hint(err, "%sNot tried again, to avoid a lockout.",
 	    p->connected ? "" : "Nothing was read or written. ");
@@ -187,15 +185,30 @@ add_origin(const struct source_port *p, struct err *err)
 	return err_hint(err, "Then: mailhaul check %s", p->text.data);
 }
 
+/* A password that nobody has confirmed yet may be a wrong one, and some
+ * servers answer that by hanging up. */
+static bool
+not_twice(const struct source_port *p, struct err *err)
+{
+	err->transient = false;
+	err_hint(err,
+	    "The password had been sent, and no answer came: it may be wrong.");
+
+	return add_origin(p, err);
+}
+
 bool
 source_port_connect(void *arg, struct source *source, struct err *err)
 {
 	struct source_port *p = arg;
-	if (!imap_source_new(source, &p->imap, err))
-		return add_origin(p, err);
-	p->connected = true;
+	if (imap_source_new(source, &p->imap, err)) {
+		p->connected = true;
+		return true;
+	}
+	if (err->stage == ERR_STAGE_LOGIN && !p->connected)
+		return not_twice(p, err);
 
-	return true;
+	return err->code == ERR_LOGIN ? add_origin(p, err) : false;
 }
 
 void

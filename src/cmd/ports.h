@@ -32,7 +32,9 @@ bool source_port_open(struct source_port *, const struct options *,
 /* The same with the secret from elsewhere than the command line. */
 bool source_port_open_from(struct source_port *, const struct options *,
     const char *url, const struct secret_from *, struct err *);
-/* haul_options.connect: a new logged-in source. arg: the port. */
+/* haul_options.connect: a new logged-in source. arg: the port. Until one has
+ * succeeded, a connection lost in the login is final: the password may be
+ * wrong. */
 bool source_port_connect(void *arg, struct source *, struct err *);
 void source_port_close(struct source_port *);
 

@@ -155,8 +155,8 @@ copy_account(
 		return as_account(err);
 	if (!begin_job(w, j, err))
 		return false;
-	meter_set_phase(w->meter, METER_CONNECTING);
-	if (!source_port_connect(&j->from, &j->source, err))
+	if (!job_connect(&j->options, w->plan->retry_wait_ms, &j->from,
+		&j->source, w->meter, err))
 		return as_account(err);
 	tell(w, &in);
 

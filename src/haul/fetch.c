@@ -36,15 +36,9 @@ fetch_init(struct fetch *f, struct err *err)
 	f->sizes = mem_array(f->window, sizeof(*f->sizes));
 	f->connected = true;
 	filter_hash(&f->o->filter, f->filter_sha256);
-	f->retry = (struct retry){
-		.over = is_over,
-		.over_arg = f->belt,
-		.max_failures = f->o->retries == 0 ? 6 : f->o->retries,
-		.first_ms =
-		    f->o->retry_wait_ms == 0 ? 1000 : f->o->retry_wait_ms,
-		.max_pause_ms =
-		    f->o->max_pause_ms == 0 ? 3600000 : f->o->max_pause_ms,
-	};
+	retry_start(&f->retry, f->o);
+	f->retry.over = is_over;
+	f->retry.over_arg = f->belt;
 
 	return f->o->index_path == NULL ||
 	       index_open(&f->index, f->o->index_path,

@@ -11,6 +11,17 @@
 enum { LONGEST_WAIT_MS = 60000, SLICE_MS = 200 };
 
 void
+retry_start(struct retry *r, const struct haul_options *o)
+{
+	*r = (struct retry){
+		.max_failures = o->retries == 0 ? 6 : o->retries,
+		.first_ms = o->retry_wait_ms == 0 ? 1000 : o->retry_wait_ms,
+		.max_pause_ms =
+		    o->max_pause_ms == 0 ? 3600000 : o->max_pause_ms,
+	};
+}
+
+void
 retry_progress(struct retry *r)
 {
 	r->failures = 0;
@@ -38,7 +49,7 @@ rest(const struct retry *r, int64_t ms)
 		if (left <= 0)
 			return true;
 		if (!stop_sleep_ms(left < SLICE_MS ? (long)left : SLICE_MS) ||
-		    r->over(r->over_arg))
+		    (r->over != NULL && r->over(r->over_arg)))
 			return false;
 	}
 }

@@ -5,7 +5,7 @@
 #include <stdint.h>
 
 #include "base/err.h"
-#include "haul/meter.h"
+#include "haul/haul.h"
 
 /*
  * How long to wait after a failure that may pass: exponential with jitter, the
@@ -15,10 +15,11 @@ struct retry {
 	int failures, max_failures;
 	long first_ms;
 	int64_t paused_ms, max_pause_ms; /* of throttles */
-	/* True ends a wait: the delivering thread gave up. */
+	/* True ends a wait: the delivering thread gave up. NULL: never. */
 	bool (*over)(void *arg);
 	void *over_arg; /* borrowed */
 };
+void retry_start(struct retry *, const struct haul_options *);
 void retry_progress(struct retry *);
 /*
  * Wait as err asks for. False: not to be tried again (final, too often, paused

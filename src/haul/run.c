@@ -3,8 +3,10 @@
 #include <string.h>
 
 #include "deliver.h"
+#include "base/log.h"
 #include "fetch.h"
 #include "haul/haul.h"
+#include "retry.h"
 
 struct delivering {
 	struct deliver *deliver;
@@ -49,6 +51,28 @@ two_threads(struct fetch *f, struct index *index, struct target *target,
 		*err = d.err;
 
 	return ok && d.ok;
+}
+
+bool
+haul_connect(const struct haul_options *o, struct source *source,
+    struct meter *meter, struct err *err)
+{
+	struct retry retry;
+	bool reached = false, parked;
+	retry_start(&retry, o);
+	for (;;) {
+		meter_set_phase(meter, METER_CONNECTING);
+		if (o->connect(o->connect_arg, source, err))
+			break;
+		reached = reached || err->stage != ERR_STAGE_DIAL;
+		if (!reached || err->code == ERR_THROTTLE ||
+		    !retry_wait(&retry, err, meter, &parked))
+			return false;
+	}
+	if (retry.failures > 0)
+		log_add(LOG_INFO, "connected after all");
+
+	return true;
 }
 
 bool

@@ -391,6 +391,8 @@ log_in(struct imap_session *s, struct err *err)
 	/* Nothing of what was said before the login counts after it. */
 	s->told = false;
 	bool good = imap_auth_login(s, err);
+	if (!good && err->transient && err->code != ERR_THROTTLE)
+		err->stage = ERR_STAGE_LOGIN;
 	if (good && !s->told) {
 		free(s->capabilities);
 		s->capabilities = NULL;

@@ -203,20 +203,28 @@ connect_any(int *fd, const struct addrinfo *list, int timeout_ms,
 	return refuse_connection(p, worst, blamed, tried, err);
 }
 
+static bool
+unreached(struct err *err)
+{
+	err->stage = ERR_STAGE_DIAL;
+
+	return false;
+}
+
 bool
 dial(int *fd, const struct wire_options *o, const struct peer *p,
     struct err *err)
 {
 	struct addrinfo *list = NULL;
 	if (!resolve(&list, o, p, err))
-		return false;
+		return unreached(err);
 
 	int timeout = o->connect_timeout_ms > 0 ? o->connect_timeout_ms
 						: CONNECT_TIMEOUT_MS;
 	bool ok = connect_any(fd, list, timeout, p, err);
 	freeaddrinfo(list);
 	if (!ok)
-		return false;
+		return unreached(err);
 
 	/* Writes are coalesced above, so Nagle only adds delay; keep-alive
 	 * finds dead peers behind NAT. Both are wishes: failure is no harm. */

@@ -53,10 +53,66 @@ say "cut before anything is said: exit 6, the next command, nothing made up"
 new_archive
 start_proxy --cut 10
 expect_exit 6 through alice --retries 2
-assert_says "$W/err" 'SOURCE 127.0.0.1:'
-assert_proxy cut
+assert_says "$W/err" 'SOURCE 127.0.0.1:.*trying again in .* \(2 of 2\)'
+assert_says "$W/err" 'Then: mailhaul check'
+assert_proxy cut 3
+[ ! -e "$ARCHIVE" ] || fail "an archive was made of nothing"
 stop_helper "$PROXY_PID"
 whole_again alice
+
+say "a first connection is lost twice, by TLS too, and the server goes away"
+for to in "$HOST:$IMAP_PORT" "$HOST:$IMAPS_PORT"; do
+	new_archive
+	start_proxy --to "$to" --cut 10 --times 2 --refuse 0.5
+	url=$(plain_url)
+	tls=(--source-tls=plaintext)
+	if [ "$to" = "$HOST:$IMAPS_PORT" ]; then
+		url=$(source_url)
+		tls=(--ca-file "$CA_FILE")
+	fi
+	expect_exit 0 timeout 50 "$MAILHAUL" copy "$url" "archive:$ARCHIVE" \
+		"${tls[@]}" --source-password-file "$PASSWORD_FILE" -v \
+		--source-connect "127.0.0.1:$PROXY_PORT" --retry-wait 0.3 --retries 20
+	assert_says "$W/err" 'trying again in'
+	assert_says "$W/err" 'connected after all'
+	assert_says "$W/out" "^complete: $messages listed = $messages delivered"
+	assert_proxy cut 2
+	assert_proxy back 2
+	stop_helper "$PROXY_PID"
+	compare_archive "$W/alice.dump" "$ARCHIVE"
+done
+
+say "many accounts: each first connection is lost once, no account"
+cat >"$W/config.yaml" <<-YAML
+	archive: $W/many
+	source:
+	  url: "imap://$HOST:$IMAP_PORT/"
+	  tls: plaintext
+	  connect: "127.0.0.1:PORT"
+	  password_file: "$PASSWORD_FILE"
+	retry_wait: 0.05
+	max_size: 100K
+	accounts:
+	  - source_user: alice
+	  - source_user: bob
+YAML
+start_proxy --cut 10 --times 2
+sed -i "s/PORT\"/$PROXY_PORT\"/" "$W/config.yaml"
+chmod 600 "$W/config.yaml"
+expect_exit 0 timeout 50 "$MAILHAUL" run -c "$W/config.yaml" -v
+assert_equal "$(grep -c 'trying again in' "$W/err")" 2 "connections lost"
+assert_proxy cut 2
+stop_helper "$PROXY_PID"
+
+say "a typo does not wait: refused, unknown"
+new_archive
+for where in "$HOST:1" 'no-such-host.invalid:993'; do
+	expect_exit 6 timeout 50 "$MAILHAUL" copy "imaps://alice@$where/" \
+		"archive:$ARCHIVE" --source-password-file "$PASSWORD_FILE"
+	assert_silent_about "$W/err" 'trying again'
+	assert_says "$W/err" 'cannot (connect to|look up) the SOURCE'
+	[ ! -e "$ARCHIVE" ] || fail "an archive was made of nothing"
+done
 
 say "silence in mid-literal: the time-out ends it, the retry goes on"
 new_archive

@@ -52,6 +52,14 @@ def hang_up(uid, data=b"", times=1 << 30):
     return body_of(uid, answer)
 
 
+def hang_up_first(times=1 << 30, data=b""):
+    """The first connections end so."""
+    def hook(conn, _):
+        if conn.number < times:
+            raise Hangup(data)
+    return hook
+
+
 def refuse(uid, word):
     def hook(conn, rest):
         if any(m.uid == uid for _, m in conn.chosen(rest)):
@@ -573,6 +581,27 @@ CASES = [
     Case("I29 a bomb in a message", {"body": body_swells}, 6,
          r"(?s)a decompression bomb.*Then: .*--source-compress=never",
          options=ALWAYS, capability=DEFLATE),
+
+    # ---- the first connection ----
+    Case("no greeting, twice", {"greeting": hang_up_first(2)},
+         says=r"(?s)trying again in .* \(2 of 2\).*" + COMPLETE, tries=1),
+    Case("no greeting, ever", {"greeting": hang_up_first()}, 6,
+         r"(?s)trying again in .* \(2 of 2\).*Then: mailhaul check", tries=0),
+    Case("no greeting, then refused", {
+        "greeting": hang_up_first(1), "LOGIN": "@ NO wrong\r\n",
+        "AUTHENTICATE": "@ NO wrong\r\n"}, 5,
+        r"(?s)\(1 of 2\).*Not tried again, to avoid a lockout", tries=1),
+    Case("a hang-up as the answer to a login", {
+        "LOGIN": hang_up_first(), "AUTHENTICATE": hang_up_first()}, 6,
+        r"(?s)no answer came.*password from: .*Not tried again.*"
+        r"Then: mailhaul check", tries=1),
+    Case("a hang-up amid the answer to a login", {
+        "LOGIN": hang_up_first(data=b"* BYE gone"),
+        "AUTHENTICATE": hang_up_first(data=b"* BYE gone")}, 6,
+        "no answer came", tries=1),
+    Case("a hang-up behind the login, twice", {
+        "NAMESPACE": hang_up_first(2), "LIST": hang_up_first(2)},
+        says=r"(?s)trying again in .* \(2 of 2\).*" + COMPLETE),
 
     Case("T18 PREAUTH on a STARTTLS port", {"greeting": "* PREAUTH in\r\n"}, 6,
          "PREAUTH", STARTTLS, secret_in_clear=False),

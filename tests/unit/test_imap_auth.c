@@ -82,6 +82,11 @@ static const struct {
 	{ "BYE to a login", NULL, NULL, NULL, "alice", "x", NULL,
 	    { { "LOGIN", "* BYE enough\r\n" }, END }, WIRE_TLS_NONE,
 	    ERR_NETWORK, "BYE enough", "", 0 },
+	{ "BYE to a login by SASL", NULL, "IMAP4rev1 AUTH=PLAIN", NULL, "alice",
+	    "x", NULL,
+	    { { "AUTHENTICATE PLAIN", "+ \r\n" },
+		{ "AGFsaWNlAHg=", "* BYE enough\r\n" }, END },
+	    WIRE_TLS_NONE, ERR_NETWORK, "BYE enough", "", -2 },
 	{ "LOGINDISABLED", NULL, "IMAP4rev1 LOGINDISABLED", NULL, "alice", "x",
 	    NULL, { END }, WIRE_TLS_NONE, ERR_LOGIN, "", "", 0 },
 	{ "a mechanism that is not offered", NULL, "IMAP4rev1 AUTH=PLAIN",
@@ -174,6 +179,10 @@ START_TEST(a_login_is_tried_once_and_safely)
 		ck_assert_int_eq(err.scope, ERR_ACCOUNT);
 		ck_assert_str_eq(err.words, logins[_i].words);
 		ck_assert(err.code != ERR_LOGIN || !err.transient);
+		ck_assert_int_eq(err.stage,
+		    strncmp(logins[_i].name, "BYE to a login", 14) == 0
+			? ERR_STAGE_LOGIN
+			: ERR_STAGE_ANY);
 		ck_assert(
 		    secret.len < 3 || strstr(err.text, secret.data) == NULL);
 	}

@@ -479,6 +479,7 @@ START_TEST(a_refused_port_names_side_and_address_and_what_to_check)
 	ck_assert(err.transient);
 	ck_assert_ptr_nonnull(strstr(err.text, name));
 	ck_assert_ptr_nonnull(strstr(err.text, "refused"));
+	ck_assert_int_eq(err.stage, ERR_STAGE_DIAL);
 	ck_assert_ptr_nonnull(strstr(err.hint, "993"));
 }
 END_TEST
