@@ -60,6 +60,8 @@ struct source_opened {
 	uint64_t messages;      /* EXISTS at that moment: the inventory */
 	uint64_t modseq;        /* HIGHESTMODSEQ; 0: none */
 	const char *mailbox_id; /* borrowed; NULL: none */
+	bool fleeting; /* after this open no okey means anything, even under
+			  the same uidvalidity (UIDNOTSTICKY) */
 };
 
 enum source_event_kind {

@@ -10,6 +10,10 @@
  * UIDVALIDITY may change under us. Then the reading is begun anew, behind a
  * barrier, as the index has to know all that was settled. A server that does
  * it again and again would keep us for ever: CHANGES_MAX times in a run.
+ *
+ * A mailbox whose UIDs don't last (UIDNOTSTICKY, RFC 4315, 3) is another
+ * generation each time it is opened, and no state of it is stored: all of it
+ * is listed in one go and looked for in the generation before.
  */
 #include <inttypes.h>
 #include <string.h>
@@ -115,10 +119,29 @@ note_uidvalidity(
 	return ++box->changes <= CHANGES_MAX || changes_too_often(r, now, err);
 }
 
+/* What was read of it is settled and will be known again. */
+static bool
+lost_its_uids(struct reading *r, struct err *err)
+{
+	struct box *box = r->box;
+	if (++box->changes > CHANGES_MAX)
+		return err_set(err, ERR_MAILBOX, ERR_UIDVALIDITY,
+		    "its UIDs don't outlast a connection (UIDNOTSTICKY), and "
+		    "%d were lost while it was read; what was copied is kept, "
+		    "nothing was ended",
+		    box->changes);
+	r->another = true;
+
+	return err_set(err, ERR_MAILBOX, ERR_UIDVALIDITY,
+	    "its UIDs were lost with the connection");
+}
+
 bool
 reading_is_same(
     struct reading *r, const struct source_opened *opened, struct err *err)
 {
+	if (r->opened.fleeting || opened->fleeting)
+		return lost_its_uids(r, err);
 	if (opened->uidvalidity == r->opened.uidvalidity)
 		return true;
 	if (!note_uidvalidity(r, 0, opened->uidvalidity, err))
@@ -267,6 +290,39 @@ enter_generation(struct reading *r, uint64_t live, struct err *err)
 	return true;
 }
 
+/* It is opened once more if it was not opened for all that is wanted; that
+ * names the UIDs, and nothing was read by the others. */
+static bool
+enter_fleeting(
+    struct reading *r, const struct source_state *asked, struct err *err)
+{
+	struct fetch *f = r->f;
+	struct source_mailbox m = r->box->m;
+	bool known = r->mailbox != 0;
+	const struct source_state all = {
+		.message_ids = known || r->rematch.n > 0,
+	};
+	bool enough =
+	    asked->uidnext == 0 && asked->message_ids == all.message_ids;
+	if (!enough && !reading_select(r, &all, &r->opened, err))
+		return false;
+	r->opened.fleeting = true;
+	if (m.mailbox_id == NULL)
+		m.mailbox_id = r->opened.mailbox_id;
+	r->box->restart = false;
+	r->box->uidvalidity = r->opened.uidvalidity;
+	/* Entries are called by UIDVALIDITY and UID. */
+	r->fresh_volume = known;
+	log_add(LOG_WARN,
+	    "%s: its UIDs don't last (UIDNOTSTICKY): every message is looked "
+	    "at in each run, none is stored twice",
+	    m.display);
+
+	return index_mailbox_restart(f->index, f->o->source_account, &m,
+		   r->opened.uidvalidity, f->o->run, &r->mailbox, err) &&
+	       rematch_collect(r, err);
+}
+
 /* full: the source tells all messages; with_ids: with their Message-IDs. */
 static bool
 look_back(struct reading *r, bool full, bool with_ids, struct err *err)
@@ -336,8 +392,15 @@ reading_begin(struct reading *r, struct err *err)
 	struct source_state state = { .message_ids = with_ids };
 	if (enough)
 		state = r->delta.state;
-	if (!reading_select(r, &state, &r->opened, err) ||
-	    !note_uidvalidity(
+	if (!reading_select(r, &state, &r->opened, err))
+		return false;
+	if (r->opened.fleeting) {
+		if (!enter_fleeting(r, &state, err))
+			return false;
+		set_pass(r, false);
+		return push_open(r);
+	}
+	if (!note_uidvalidity(
 		r, found ? uidvalidity : 0, r->opened.uidvalidity, err) ||
 	    (found && !look_at_uidnext(r, &state, uidvalidity, err)) ||
 	    !enter_generation(r, live, err))

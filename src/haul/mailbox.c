@@ -362,7 +362,9 @@ finish(struct reading *r)
 	if (may_end && !reading_push_gone(r))
 		return true;
 	if (reading_push_counts(r))
-		push_close(r, all_known && (may_end || !gone), full && whole);
+		push_close(r,
+		    all_known && (may_end || !gone) && !r->opened.fleeting,
+		    full && whole);
 
 	return true;
 }

@@ -23,6 +23,8 @@ static bool
 has_moved(const struct box *box, const struct source_mailbox *now)
 {
 	const struct source_opened *then = &box->then;
+	if (then->fleeting)
+		return now->uidnext != 0 && now->messages != then->messages;
 
 	return now->uidvalidity != 0 && now->uidnext != 0 &&
 	       (now->uidvalidity != then->uidvalidity ||

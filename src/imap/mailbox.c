@@ -93,15 +93,11 @@ imap_mailbox_open(struct imap_session *s, const char *name,
 	/* UIDNEXT is above every UID: less than EXISTS + 1 is no UIDNEXT. */
 	if (m->uidnext <= m->exists || m->uidnext > (uint64_t)UINT32_MAX + 1)
 		m->uidnext = 0;
-	if (m->uid_not_sticky)
-		log_add(LOG_WARN,
-		    "mailbox %s: its UIDs do not last (UIDNOTSTICKY); the "
-		    "next run will list it anew",
-		    name);
 	*o = (struct source_opened){ .uidvalidity = m->uidvalidity,
 		.uidnext = m->uidnext,
 		.messages = m->exists,
 		.modseq = m->modseq,
+		.fleeting = m->uid_not_sticky,
 		.mailbox_id = *m->mailbox_id != 0 ? m->mailbox_id : NULL };
 
 	return true;

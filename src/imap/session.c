@@ -95,8 +95,6 @@ observe_code(struct imap_selected *m, const struct imap_reply *r)
 		if (imap_text_is(&r->code, numbers[i].code) &&
 		    imap_text_number(&r->args, &value))
 			*(uint64_t *)((char *)m + numbers[i].offset) = value;
-	if (imap_text_is(&r->code, "UIDNOTSTICKY"))
-		m->uid_not_sticky = true;
 	if (imap_text_is(&r->code, "NOMODSEQ"))
 		m->modseq = 0;
 	if (imap_text_is(&r->code, "MAILBOXID") && r->args.len > 2 &&
@@ -114,6 +112,9 @@ observe(struct imap_session *s, const struct imap_reply *r)
 	if ((r->kind == IMAP_STATUS || r->kind == IMAP_TAGGED) &&
 	    r->status == IMAP_OK && imap_text_is(&r->code, "CAPABILITY"))
 		imap_setup_capabilities(s, r->args.data, r->args.len);
+	/* RFC 4315, 3 shows it in an untagged NO. */
+	if (r->kind == IMAP_STATUS && imap_text_is(&r->code, "UIDNOTSTICKY"))
+		m->uid_not_sticky = true;
 	if (r->kind == IMAP_STATUS && r->status == IMAP_OK)
 		observe_code(m, r);
 	else if (r->kind == IMAP_DATA && imap_text_is(&r->name, "CAPABILITY"))

@@ -3,6 +3,7 @@ IDs are those of the project's list of hostile cases.
 """
 import collections
 import hashlib
+import itertools
 import zlib
 
 from scripted_imap import DATE, Hangup, Message, literal, mail, three
@@ -10,6 +11,7 @@ from scripted_imap import DATE, Hangup, Message, literal, mail, three
 PLAIN, TLS, STARTTLS = "plain", "tls", "starttls"
 ESC = "\x1b]0;owned\x07\x1b[2J"
 COMPLETE = r"^complete: 3 listed = 3 delivered \+ 0 already$"
+KNOWN = r"^complete: 3 listed = 0 delivered \+ 3 already$"
 LOST_ONE = r"INCOMPLETE: 3 listed = 2 delivered \+ 0 already \+ 1 "
 
 Case = collections.namedtuple(
@@ -80,6 +82,23 @@ def uidvalidity_by_connection(conn, rest):
     conn.mailbox = conn.server.mailboxes["INBOX"]
     return (f"* 3 EXISTS\r\n* OK [UIDVALIDITY {7 + conn.number}] v\r\n"
             "* OK [UIDNEXT 4] n\r\n@ OK done\r\n")
+
+
+def uids_for_each_examine():
+    """RFC 4315, 3: what a store without lasting UIDs says."""
+    opened = itertools.count(1)
+
+    def hook(conn, rest):
+        n = next(opened)
+        conn.mailbox = conn.server.mailboxes["INBOX"]
+        conn.mailbox.append(conn.mailbox.pop(0))
+        for i, m in enumerate(conn.mailbox):
+            m.uid = n * 10 + i
+        conn.server.uidvalidity = 100 + n
+        return (f"* 3 EXISTS\r\n* OK [UIDVALIDITY {100 + n}] v\r\n"
+                f"* OK [UIDNEXT {n * 10 + 3}] n\r\n"
+                "* NO [UIDNOTSTICKY] they change\r\n@ OK done\r\n")
+    return hook
 
 
 def listed(*rows):
@@ -437,7 +456,11 @@ CASES = [
          "gives no UIDVALIDITY"),
     Case("I15 UIDNOTSTICKY", examine(
         "* 3 EXISTS", "* OK [UIDVALIDITY 7] v", "* OK [UIDNEXT 4] n",
-        "* NO [UIDNOTSTICKY] they change")),
+        "* NO [UIDNOTSTICKY] they change"),
+        says=r"(?s)UIDNOTSTICKY.*" + COMPLETE, exit2=0, says2=KNOWN),
+    Case("UIDNOTSTICKY, and a UIDVALIDITY for each EXAMINE", {
+        "EXAMINE": uids_for_each_examine()},
+        says=r"(?s)UIDNOTSTICKY.*" + COMPLETE, exit2=0, says2=KNOWN),
     Case("I24 UIDVALIDITY changes on reconnect", {
         "EXAMINE": uidvalidity_by_connection, **hang_up(2, times=1)}, 0,
         "UIDVALIDITY changed from 7 to 8"),

@@ -55,6 +55,7 @@ struct world {
 	bool refuses_open;    /* EXAMINE is refused */
 	bool incomplete;      /* END says that not all was told */
 	bool restless;        /* another UIDVALIDITY at each open */
+	bool fleeting;        /* UIDNOTSTICKY: they name others at each */
 	uint64_t low_uidnext; /* what UIDNEXT is said to be; 0: the truth */
 	uint64_t hide;        /* so many of the oldest are not listed */
 	unsigned break_at;    /* the n-th body breaks the connection; 0: none */

@@ -280,6 +280,21 @@ tell_known(struct invented *s, const struct source_state *state)
 	return true;
 }
 
+/* The oldest message becomes the newest, and UIDs count from 1. */
+static void
+rotate(struct world_box *b)
+{
+	if (b->n == 0)
+		return;
+	struct world_message first = b->m[0];
+	memmove(b->m, b->m + 1, (b->n - 1) * sizeof(b->m[0]));
+	b->m[b->n - 1] = first;
+	for (size_t i = 0; i < b->n; i++)
+		b->m[i].uid = i + 1;
+	b->uidnext = b->n + 1;
+	b->grave_count = 0;
+}
+
 static bool
 open_box(void *data, const char *name, const struct source_state *state,
     struct source_opened *opened, struct err *err)
@@ -296,6 +311,8 @@ open_box(void *data, const char *name, const struct source_state *state,
 		return err_set(err, ERR_MAILBOX, ERR_GONE, "no such mailbox");
 	if (w->restless)
 		b->uidvalidity++;
+	if (w->fleeting)
+		rotate(b);
 	s->box = b;
 	s->at = s->n = s->head = s->tail = 0;
 	s->expunged = 0;
@@ -304,7 +321,8 @@ open_box(void *data, const char *name, const struct source_state *state,
 		.uidnext = told_uidnext(w, b),
 		.messages = b->n,
 		.modseq = w->mode <= WORLD_CONDSTORE ? b->modseq : 0,
-		.mailbox_id = w->ids ? b->id : NULL };
+		.mailbox_id = w->ids ? b->id : NULL,
+		.fleeting = w->fleeting };
 	bool delta =
 	    state->uidnext != 0 && state->uidvalidity == b->uidvalidity;
 	uint64_t from = delta ? state->uidnext : 1;
