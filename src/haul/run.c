@@ -4,6 +4,7 @@
 
 #include "deliver.h"
 #include "base/log.h"
+#include "base/stop.h"
 #include "fetch.h"
 #include "haul/haul.h"
 #include "retry.h"
@@ -65,9 +66,15 @@ haul_connect(const struct haul_options *o, struct source *source,
 		if (o->connect(o->connect_arg, source, err))
 			break;
 		reached = reached || err->stage != ERR_STAGE_DIAL;
-		if (!reached || err->code == ERR_THROTTLE ||
-		    !retry_wait(&retry, err, meter, &parked))
+		if (!reached || err->code == ERR_THROTTLE)
 			return false;
+		if (retry_wait(&retry, err, meter, &parked))
+			continue;
+		return stop_asked() ? err_set(err, ERR_ACCOUNT, ERR_STOPPED,
+					  "stopped while waiting to connect "
+					  "again: %s",
+					  err->text)
+				    : false;
 	}
 	if (retry.failures > 0)
 		log_add(LOG_INFO, "connected after all");
