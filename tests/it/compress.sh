@@ -102,7 +102,7 @@ for ((i = 0; i < rounds; i++)); do
 	how=rst
 	[ $((i % 2)) -eq 0 ] || how=fin
 	new_archive
-	start_proxy --cut-between "3000:$((packed / 2))" --how $how --times 6 \
+	start_proxy --cut-between "3000:$((packed / 5))" --how $how --times 6 \
 		--seed "$MAILHAUL_SEED.$i"
 	expect_exit 0 through alice -v $full $always
 	assert_says "$W/out" "^complete: $messages listed = $messages delivered"
