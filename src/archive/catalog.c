@@ -31,187 +31,123 @@ catalog_claim_word(enum claim_kind claim)
 
 /* ---- out ---- */
 
-static void
-put(json_t *object, const char *key, json_t *value)
-{
-	if (json_object_set_new(object, key, value) < 0)
-		mem_out();
-}
-
-static void
-put_number(json_t *object, const char *key, uint64_t n)
-{
-	put(object, key, json_integer((json_int_t)n));
-}
-
 /* As hex: most readers of JSON keep no more than 53 bits of a number. */
 static void
-put_hash64(json_t *object, const char *key, int64_t hash)
+put_hash64(struct jsonl *l, const char *key, int64_t hash)
 {
 	char hex[17];
 	if (hash == 0)
 		return;
 	snprintf(hex, sizeof(hex), "%016" PRIx64, (uint64_t)hash);
-	put(object, key, json_string(hex));
+	jsonl_text(l, key, hex);
 }
 
-json_t *
-catalog_text(const char *text)
-{
-	if (text == NULL)
-		return json_null();
-
-	struct buf clean = { 0 };
-	text_utf8(&clean, text, strlen(text));
-	json_t *value =
-	    json_stringn(clean.data == NULL ? "" : clean.data, clean.len);
-	buf_free(&clean);
-
-	return value;
-}
-
-static json_t *
-words(const char *text)
-{
-	json_t *array = json_array();
-	for (size_t len; *text != '\0'; text += len) {
-		len = strcspn(text, " ");
-		if (len > 0) {
-			struct buf clean = { 0 };
-			text_utf8(&clean, text, len);
-			json_array_append_new(
-			    array, json_stringn(clean.data, clean.len));
-			buf_free(&clean);
-		}
-		len += text[len] == ' ';
-	}
-
-	return array;
-}
-
-static json_t *
-flag_words(uint8_t flags)
+static void
+put_flags(struct jsonl *l, uint8_t flags)
 {
 	struct buf text = { 0 };
 	flags_text(&text, flags);
-	json_t *array = words(text.data == NULL ? "" : text.data);
+	jsonl_words(l, "flags", text.data == NULL ? "" : text.data);
 	buf_free(&text);
-
-	return array;
 }
 
 void
-catalog_wire(json_t *object, const void *wire, size_t len)
+catalog_wire(struct jsonl *l, const void *wire, size_t len)
 {
 	if (text_is_utf8(wire, len) && memchr(wire, '\0', len) == NULL) {
-		put(object, "wire", json_stringn(wire, len));
+		jsonl_octets(l, "wire", wire, len);
 		return;
 	}
 
 	struct buf hex = { 0 };
 	buf_room(&hex, 2 * len + 1);
 	digest_hex(hex.data, wire, len);
-	put(object, "wire_hex", json_stringn(hex.data, 2 * len));
+	jsonl_octets(l, "wire_hex", hex.data, 2 * len);
 	buf_free(&hex);
 }
 
-static json_t *
-body_json(const struct catalog_row *row)
+static void
+put_body(struct jsonl *l, const struct catalog_row *row)
 {
-	json_t *body = json_object();
-	put(body, "volume", catalog_text(row->body_volume));
-	put(body, "entry", catalog_text(row->body_entry));
-	put_number(body, "frame", row->body_frame);
-	put_number(body, "offset", row->body_offset);
-	put_number(body, "skip", row->body_skip);
-
-	return body;
+	jsonl_open(l, "body");
+	jsonl_text(l, "volume", row->body_volume);
+	jsonl_text(l, "entry", row->body_entry);
+	jsonl_number(l, "frame", row->body_frame);
+	jsonl_number(l, "offset", row->body_offset);
+	jsonl_number(l, "skip", row->body_skip);
+	jsonl_close(l);
 }
 
 void
-catalog_origin(json_t *object, const struct catalog_row *row)
+catalog_origin(struct jsonl *l, const struct catalog_row *row)
 {
-	put(object, "account", catalog_text(row->account));
-	put(object, "mailbox", catalog_text(row->mailbox));
-	catalog_wire(object, row->wire, row->wire_len);
-	put_number(object, "uidvalidity", row->uidvalidity);
+	jsonl_text(l, "account", row->account);
+	jsonl_text(l, "mailbox", row->mailbox);
+	catalog_wire(l, row->wire, row->wire_len);
+	jsonl_number(l, "uidvalidity", row->uidvalidity);
 	if (row->generation != 0)
-		put_number(object, "generation", row->generation);
-	put_number(object, "uid", row->uid);
+		jsonl_number(l, "generation", row->generation);
+	jsonl_number(l, "uid", row->uid);
 }
 
 void
-catalog_state(json_t *object, const struct catalog_row *row)
+catalog_state(struct jsonl *l, const struct catalog_row *row)
 {
 	char date[36];
-	put(object, "flags", flag_words(row->flags));
-	put(object, "keywords",
-	    words(row->keywords == NULL ? "" : row->keywords));
-	put(object, "internaldate",
+	put_flags(l, row->flags);
+	jsonl_words(l, "keywords", row->keywords == NULL ? "" : row->keywords);
+	jsonl_text(l, "internaldate",
 	    row->idate == DATETIME_NONE
-		? json_null()
-		: json_string(datetime_rfc3339(date, row->idate, row->zone)));
+		? NULL
+		: datetime_rfc3339(date, row->idate, row->zone));
 }
 
 /* Nothing was stored for what is known. */
 static void
-put_place(json_t *object, const struct catalog_row *row)
+put_place(struct jsonl *l, const struct catalog_row *row)
 {
-	bool known = row->claim == CLAIM_KNOWN;
-	put(object, "claim", json_string(claim_words[row->claim]));
-	put(object, "entry", known ? json_null() : catalog_text(row->entry));
-	put(object, "frame", known ? json_null() : json_integer(row->frame));
-	put(object, "offset",
-	    known ? json_null() : json_integer((json_int_t)row->offset));
+	jsonl_text(l, "claim", claim_words[row->claim]);
+	if (row->claim == CLAIM_KNOWN) {
+		jsonl_null(l, "entry");
+		jsonl_null(l, "frame");
+		jsonl_null(l, "offset");
+		return;
+	}
+	jsonl_text(l, "entry", row->entry);
+	jsonl_number(l, "frame", row->frame);
+	jsonl_number(l, "offset", row->offset);
 	if (row->claim == CLAIM_REFERENCE)
-		put(object, "body", body_json(row));
+		put_body(l, row);
 	if (row->claim == CLAIM_LINK)
-		put(object, "link", catalog_text(row->body_entry));
-}
-
-json_t *
-catalog_json(const struct catalog_row *row)
-{
-	char hex[2 * DIGEST_SIZE + 1];
-	json_t *object = json_object();
-	if (object == NULL)
-		mem_out();
-
-	catalog_origin(object, row);
-	catalog_state(object, row);
-	put(object, "sha256",
-	    json_string(digest_hex(hex, row->sha256, DIGEST_SIZE)));
-	put_number(object, "size", row->size);
-	put_number(object, "header_size", row->header_size);
-	if (row->announced != 0 && row->announced != row->size)
-		put_number(object, "announced", row->announced);
-	put_hash64(object, "body_xxh3", row->body_hash);
-	put_hash64(object, "identity", row->identity);
-	put_place(object, row);
-	put(object, "from", catalog_text(row->from));
-	put(object, "to", catalog_text(row->to));
-	put(object, "cc", catalog_text(row->cc));
-	put(object, "subject", catalog_text(row->subject));
-	put(object, "date", catalog_text(row->date));
-	put(object, "message_id", catalog_text(row->message_id));
-
-	return object;
-}
-
-static int
-add_octets(const char *data, size_t n, void *arg)
-{
-	buf_add(arg, data, n);
-
-	return 0;
+		jsonl_text(l, "link", row->body_entry);
 }
 
 void
-catalog_line(struct buf *out, const json_t *object)
+catalog_put(struct jsonl *l, const struct catalog_row *row)
 {
-	if (json_dump_callback(object, add_octets, out, JSON_COMPACT) < 0)
-		abort();
-	buf_char(out, '\n');
+	char hex[2 * DIGEST_SIZE + 1];
+	catalog_origin(l, row);
+	catalog_state(l, row);
+	jsonl_text(l, "sha256", digest_hex(hex, row->sha256, DIGEST_SIZE));
+	jsonl_number(l, "size", row->size);
+	jsonl_number(l, "header_size", row->header_size);
+	if (row->announced != 0 && row->announced != row->size)
+		jsonl_number(l, "announced", row->announced);
+	put_hash64(l, "body_xxh3", row->body_hash);
+	put_hash64(l, "identity", row->identity);
+	put_place(l, row);
+	jsonl_text(l, "from", row->from);
+	jsonl_text(l, "to", row->to);
+	jsonl_text(l, "cc", row->cc);
+	jsonl_text(l, "subject", row->subject);
+	jsonl_text(l, "date", row->date);
+	jsonl_text(l, "message_id", row->message_id);
+}
+
+static bool
+tsv_escapes(unsigned char c)
+{
+	return c < ' ' || c == 0x7f || c == '\\';
 }
 
 static void
@@ -219,12 +155,15 @@ tsv_field(struct buf *out, const char *text)
 {
 	if (text == NULL || text[0] == '\0')
 		text = "-";
-	for (; *text != '\0'; text++) {
-		unsigned char c = (unsigned char)*text;
-		if (c < ' ' || c == 0x7f || c == '\\')
-			buf_fmt(out, "\\x%02x", c);
-		else
-			buf_char(out, *text);
+	for (;;) {
+		size_t n = 0;
+		while (!tsv_escapes((unsigned char)text[n]))
+			n++;
+		buf_add(out, text, n);
+		text += n;
+		if (*text == '\0')
+			break;
+		buf_fmt(out, "\\x%02x", (unsigned char)*text++);
 	}
 	buf_char(out, '\t');
 }

@@ -3,21 +3,18 @@
 
 #include <jansson.h>
 
+#include "jsonl.h"
 #include "mail/target.h"
 
 /* A volume's catalog (schemas/catalog.schema.json): one row, two forms. */
 
-/* A new object, the caller's; strings are made valid UTF-8. */
-json_t *catalog_json(const struct catalog_row *);
-/* Text of json octets that may be invalid UTF-8. */
-json_t *catalog_text(const char *);
+/* A line's keys; strings are made valid UTF-8. */
+void catalog_put(struct jsonl *, const struct catalog_row *);
 /* Its parts: whose message it is, and how it stands there. */
-void catalog_origin(json_t *, const struct catalog_row *);
-void catalog_state(json_t *, const struct catalog_row *);
+void catalog_origin(struct jsonl *, const struct catalog_row *);
+void catalog_state(struct jsonl *, const struct catalog_row *);
 /* A wire name as text where it can be, else as hex under another key. */
-void catalog_wire(json_t *, const void *, size_t len);
-/* The object and a newline. */
-void catalog_line(struct buf *, const json_t *);
+void catalog_wire(struct jsonl *, const void *, size_t len);
 
 /*
  * kind, path in the extracted tree, the body's volume, its entry, octets to

@@ -3,11 +3,11 @@
 #include "base/digest.h"
 #include "base/text.h"
 #include "base/mem.h"
+#include "jsonl.h"
 #include "mail/datetime.h"
 #include "mail/flags.h"
 #include "mail/path.h"
 
-#include <jansson.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -137,91 +137,67 @@ entry_file(
 	archive_entry_set_mtime(e, mtime < 0 ? 0 : mtime, 0);
 }
 
-static json_t *
-short_text(const char *text)
+/* Null instead of what was put behind before: no text, or too much of it. */
+static void
+take_back_unless(bool valid, struct jsonl *l, const char *key, size_t before)
 {
-	char clean[ORIGIN_NAME_MAX];
-	text_escape_to(clean, sizeof(clean), text, strlen(text));
-	json_t *value = json_string(clean);
-
-	return value != NULL ? value : json_null();
+	if (valid && l->out->len + strlen("}") <= ORIGIN_MAX)
+		return;
+	l->out->len = before;
+	jsonl_null(l, key);
 }
 
-static bool
-is_told(const json_t *object, const char *key, const char *text)
+static void
+put_wire(struct jsonl *l, const char *wire)
 {
-	const char *told = json_string_value(json_object_get(object, key));
-
-	return told != NULL && strcmp(told, text) == 0;
+	size_t before = l->out->len;
+	jsonl_text(l, "wire", wire);
+	take_back_unless(text_is_utf8(wire, strlen(wire)), l, "wire", before);
 }
 
-/* NULL if it is no text that JSON takes. */
-static json_t *
-keyword_array(const struct placement *p)
+static void
+put_keywords(struct jsonl *l, const struct placement *p)
 {
-	json_t *array = json_array();
+	size_t before = l->out->len;
+	bool valid = true;
 	for (uint32_t i = 0; i < p->keyword_count; i++)
-		if (json_array_append_new(array, json_string(p->keywords[i])) <
-		    0) {
-			json_decref(array);
-			return NULL;
-		}
-
-	return array;
-}
-
-/* value, or null where the whole would become too long with it. */
-static void
-put_if_fits(json_t *object, const char *key, json_t *value)
-{
-	json_object_set_new(object, key, value);
-	if (value == NULL ||
-	    json_dumpb(object, NULL, 0, JSON_COMPACT) > ORIGIN_MAX)
-		json_object_set_new(object, key, json_null());
+		valid = valid &&
+			text_is_utf8(p->keywords[i], strlen(p->keywords[i]));
+	jsonl_list(l, "keywords", p->keywords, p->keyword_count);
+	take_back_unless(valid, l, "keywords", before);
 }
 
 static void
-add_json(struct archive_entry *e, const char *name, json_t *object)
-{
-	char *text = json_dumps(object, JSON_COMPACT);
-	if (text == NULL)
-		mem_out();
-	archive_entry_xattr_add_entry(e, name, text, strlen(text));
-	free(text);
-	json_decref(object);
-}
-
-static json_t *
-origin_json(const struct entry_origin *o)
+put_origin(struct jsonl *l, const struct entry_origin *o)
 {
 	const struct placement *p = o->placement;
-	char date[36];
-	json_t *object = json_object();
-	json_object_set_new(object, "account", short_text(o->account));
-	json_object_set_new(object, "mailbox", short_text(o->mailbox));
-	json_object_set_new(
-	    object, "uidvalidity", json_integer((json_int_t)o->uidvalidity));
-	json_object_set_new(object, "uid", json_integer((json_int_t)p->okey));
+	char date[36], account[ORIGIN_NAME_MAX], mailbox[ORIGIN_NAME_MAX];
+	text_escape_to(
+	    account, sizeof(account), o->account, strlen(o->account));
+	text_escape_to(
+	    mailbox, sizeof(mailbox), o->mailbox, strlen(o->mailbox));
+	jsonl_text(l, "account", account);
+	jsonl_text(l, "mailbox", mailbox);
+	jsonl_number(l, "uidvalidity", o->uidvalidity);
+	jsonl_number(l, "uid", p->okey);
 	if (p->idate != DATETIME_NONE)
-		json_object_set_new(object, "internaldate",
-		    json_string(datetime_rfc3339(date, p->idate, p->zone)));
-	if (o->separator != '\0')
-		json_object_set_new(
-		    object, "separator", json_stringn(&o->separator, 1));
-	if (o->wire != NULL && !is_told(object, "mailbox", o->wire))
-		put_if_fits(object, "wire", json_string(o->wire));
+		jsonl_text(l, "internaldate",
+		    datetime_rfc3339(date, p->idate, p->zone));
+	if (o->separator != '\0' && text_is_utf8(&o->separator, 1))
+		jsonl_octets(l, "separator", &o->separator, 1);
+	if (o->wire != NULL && strcmp(mailbox, o->wire) != 0)
+		put_wire(l, o->wire);
 	if (p->keyword_count > 0)
-		put_if_fits(object, "keywords", keyword_array(p));
-
-	return object;
+		put_keywords(l, p);
 }
 
-static json_t *
-body_json(const struct kept *body)
+static void
+put_body(struct jsonl *l, const struct kept *body)
 {
-	return json_pack("{s:s, s:i, s:I, s:I}", "volume", body->volume,
-	    "frame", (int)body->frame, "offset", (json_int_t)body->offset,
-	    "skip", (json_int_t)body->header_size);
+	jsonl_text(l, "volume", body->volume);
+	jsonl_number(l, "frame", body->frame);
+	jsonl_number(l, "offset", body->offset);
+	jsonl_number(l, "skip", body->header_size);
 }
 
 /* Adding one can't fail by its contract: without memory it gets lost. */
@@ -247,10 +223,23 @@ entry_attributes(struct archive_entry *e, const struct entry_origin *o,
     const uint8_t sha256[32], const struct kept *body)
 {
 	char hex[2 * DIGEST_SIZE + 1];
+	struct buf text = { 0 };
+	struct jsonl l;
 	digest_hex(hex, sha256, DIGEST_SIZE);
 	archive_entry_xattr_add_entry(e, ENTRY_XATTR_SHA256, hex, strlen(hex));
-	add_json(e, ENTRY_XATTR_ORIGIN, origin_json(o));
-	if (body != NULL)
-		add_json(e, ENTRY_XATTR_BODY, body_json(body));
+	jsonl_begin(&l, &text);
+	put_origin(&l, o);
+	jsonl_close(&l);
+	archive_entry_xattr_add_entry(
+	    e, ENTRY_XATTR_ORIGIN, text.data, text.len);
+	if (body != NULL) {
+		buf_clear(&text);
+		jsonl_begin(&l, &text);
+		put_body(&l, body);
+		jsonl_close(&l);
+		archive_entry_xattr_add_entry(
+		    e, ENTRY_XATTR_BODY, text.data, text.len);
+	}
+	buf_free(&text);
 	check_attributes(e, body != NULL ? 3 : 2);
 }

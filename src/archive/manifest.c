@@ -29,50 +29,18 @@ struct manifest {
 };
 
 static void
-put(json_t *object, const char *key, json_t *value)
-{
-	if (json_object_set_new(object, key, value) < 0)
-		mem_out();
-}
-
-static void
-put_text(json_t *object, const char *key, const char *text)
-{
-	put(object, key, catalog_text(text));
-}
-
-static void
-put_number(json_t *object, const char *key, uint64_t n)
-{
-	put(object, key, json_integer((json_int_t)n));
-}
-
-static void
-put_hash(json_t *object, const char *key, const uint8_t *sha256)
+put_hash(struct jsonl *l, const char *key, const uint8_t *sha256)
 {
 	char hex[2 * DIGEST_SIZE + 1];
-	put(object, key,
-	    sha256 == NULL ? json_null()
-			   : json_string(digest_hex(hex, sha256, DIGEST_SIZE)));
+	jsonl_text(l, key,
+	    sha256 == NULL ? NULL : digest_hex(hex, sha256, DIGEST_SIZE));
 }
 
 static void
-put_time(json_t *object, const char *key, int64_t t)
+put_time(struct jsonl *l, const char *key, int64_t t)
 {
 	char text[36];
-	put(object, key,
-	    t == 0 ? json_null() : json_string(datetime_rfc3339(text, t, 0)));
-}
-
-static json_t *
-new_line(const char *type)
-{
-	json_t *object = json_object();
-	if (object == NULL)
-		mem_out();
-	put(object, "type", json_string(type));
-
-	return object;
+	jsonl_text(l, key, t == 0 ? NULL : datetime_rfc3339(text, t, 0));
 }
 
 /* ---- octets ---- */
@@ -110,13 +78,18 @@ squeeze(struct manifest *m, const void *data, size_t n, ZSTD_EndDirective how,
 	return true;
 }
 
-/* Takes the object. */
-static bool
-add_line(struct manifest *m, json_t *object, struct err *err)
+static void
+start_line(struct manifest *m, struct jsonl *l, const char *type)
 {
 	buf_clear(&m->line);
-	catalog_line(&m->line, object);
-	json_decref(object);
+	jsonl_begin(l, &m->line);
+	jsonl_text(l, "type", type);
+}
+
+static bool
+end_line(struct manifest *m, struct jsonl *l, struct err *err)
+{
+	jsonl_end(l);
 	m->lines++;
 
 	return squeeze(m, m->line.data, m->line.len, ZSTD_e_continue, err);
@@ -168,17 +141,18 @@ start_stream(struct manifest *m)
 static bool
 add_run(struct manifest *m, const struct manifest_run *run, struct err *err)
 {
-	json_t *line = new_line("run");
-	put_number(line, "format", FORMAT);
-	put_text(line, "name", run->name);
-	put_text(line, "command", run->command);
-	put_text(line, "state", run->state);
-	put_time(line, "started", run->started);
-	put_time(line, "ended", run->ended);
-	put_text(line, "previous", run->previous);
-	put_hash(line, "previous_sha256", run->previous_sha256);
+	struct jsonl line;
+	start_line(m, &line, "run");
+	jsonl_number(&line, "format", FORMAT);
+	jsonl_text(&line, "name", run->name);
+	jsonl_text(&line, "command", run->command);
+	jsonl_text(&line, "state", run->state);
+	put_time(&line, "started", run->started);
+	put_time(&line, "ended", run->ended);
+	jsonl_text(&line, "previous", run->previous);
+	put_hash(&line, "previous_sha256", run->previous_sha256);
 
-	return add_line(m, line, err);
+	return end_line(m, &line, err);
 }
 
 bool
@@ -219,47 +193,49 @@ bool
 manifest_account(
     struct manifest *m, const struct manifest_account *a, struct err *err)
 {
-	json_t *line = new_line("account");
-	put_text(line, "account", a->account);
-	put_text(line, "kind", a->kind);
-	put_text(line, "target", a->target);
-	put_text(line, "state", a->state);
-	put_time(line, "started", a->started);
-	put_time(line, "ended", a->ended);
-	put(line, "exit_code", json_integer(a->exit_code));
-	put_text(line, "text", a->text);
-	put_text(line, "scope", a->partial ? "partial" : "full");
+	struct jsonl line;
+	start_line(m, &line, "account");
+	jsonl_text(&line, "account", a->account);
+	jsonl_text(&line, "kind", a->kind);
+	jsonl_text(&line, "target", a->target);
+	jsonl_text(&line, "state", a->state);
+	put_time(&line, "started", a->started);
+	put_time(&line, "ended", a->ended);
+	jsonl_number(&line, "exit_code", (uint64_t)a->exit_code);
+	jsonl_text(&line, "text", a->text);
+	jsonl_text(&line, "scope", a->partial ? "partial" : "full");
 
-	return add_line(m, line, err);
-}
-
-static json_t *
-replacement(const struct manifest_mailbox *box)
-{
-	if (box->by_wire == NULL)
-		return json_null();
-	json_t *by = json_object();
-	catalog_wire(by, box->by_wire, box->by_wire_len);
-	put_number(by, "uidvalidity", box->by_uidvalidity);
-	put_number(by, "generation", box->by_generation);
-
-	return by;
+	return end_line(m, &line, err);
 }
 
 static void
-put_sums(json_t *line, const struct manifest_mailbox *box)
+put_replacement(struct jsonl *l, const struct manifest_mailbox *box)
 {
-	put_number(line, "scanned", (uint64_t)box->scanned);
-	put_number(line, "inventory", box->inventory);
-	put_number(line, "already", box->already);
-	put_number(line, "delivered", box->delivered);
-	put_number(line, "duplicate", box->duplicate);
-	put_number(line, "excluded", box->excluded);
-	put_number(line, "repaired", box->repaired);
-	put_number(line, "quarantined", box->quarantined);
-	put_number(line, "unreadable", box->unreadable);
-	put_number(line, "vanished", box->vanished);
-	put_number(line, "unknown", box->unknown);
+	if (box->by_wire == NULL) {
+		jsonl_null(l, "replaced_by");
+		return;
+	}
+	jsonl_open(l, "replaced_by");
+	catalog_wire(l, box->by_wire, box->by_wire_len);
+	jsonl_number(l, "uidvalidity", box->by_uidvalidity);
+	jsonl_number(l, "generation", box->by_generation);
+	jsonl_close(l);
+}
+
+static void
+put_sums(struct jsonl *l, const struct manifest_mailbox *box)
+{
+	jsonl_number(l, "scanned", (uint64_t)box->scanned);
+	jsonl_number(l, "inventory", box->inventory);
+	jsonl_number(l, "already", box->already);
+	jsonl_number(l, "delivered", box->delivered);
+	jsonl_number(l, "duplicate", box->duplicate);
+	jsonl_number(l, "excluded", box->excluded);
+	jsonl_number(l, "repaired", box->repaired);
+	jsonl_number(l, "quarantined", box->quarantined);
+	jsonl_number(l, "unreadable", box->unreadable);
+	jsonl_number(l, "vanished", box->vanished);
+	jsonl_number(l, "unknown", box->unknown);
 }
 
 bool
@@ -267,73 +243,67 @@ manifest_mailbox(
     struct manifest *m, const struct manifest_mailbox *box, struct err *err)
 {
 	const char separator[] = { box->separator, '\0' };
-	json_t *line = new_line("mailbox");
-	put_text(line, "account", box->account);
-	put_text(line, "kind", box->kind);
-	put_text(line, "mailbox", box->mailbox);
-	catalog_wire(line, box->wire, box->wire_len);
-	put_number(line, "uidvalidity", box->uidvalidity);
-	put_number(line, "generation", box->generation);
-	put_text(line, "separator", box->separator == '\0' ? NULL : separator);
-	put_text(line, "special_use", box->special_use);
-	put(line, "subscribed", json_boolean(box->subscribed));
-	put_text(line, "mailbox_id", box->mailbox_id);
-	put(line, "ended", json_boolean(box->ended));
-	put(line, "emptied", json_boolean(box->emptied));
-	put(line, "replaced_by", replacement(box));
+	struct jsonl line;
+	start_line(m, &line, "mailbox");
+	jsonl_text(&line, "account", box->account);
+	jsonl_text(&line, "kind", box->kind);
+	jsonl_text(&line, "mailbox", box->mailbox);
+	catalog_wire(&line, box->wire, box->wire_len);
+	jsonl_number(&line, "uidvalidity", box->uidvalidity);
+	jsonl_number(&line, "generation", box->generation);
+	jsonl_text(
+	    &line, "separator", box->separator == '\0' ? NULL : separator);
+	jsonl_text(&line, "special_use", box->special_use);
+	jsonl_bool(&line, "subscribed", box->subscribed);
+	jsonl_text(&line, "mailbox_id", box->mailbox_id);
+	jsonl_bool(&line, "ended", box->ended);
+	jsonl_bool(&line, "emptied", box->emptied);
+	put_replacement(&line, box);
 	if (box->counted)
-		put_sums(line, box);
+		put_sums(&line, box);
 
-	return add_line(m, line, err);
+	return end_line(m, &line, err);
 }
 
-static json_t *
-begun_line(const struct catalog_row *row, const char *volume)
+static void
+put_begun(struct jsonl *l, const struct catalog_row *row, const char *volume)
 {
-	json_t *line = new_line("begun");
-	json_t *placement = catalog_json(row);
 	bool known = row->claim == CLAIM_KNOWN;
-	put_text(line, "volume",
+	jsonl_text(l, "volume",
 	    known || volume == NULL || *volume == '\0' ? NULL : volume);
 	if (known)
-		put(line, "known", json_true());
-	if (json_object_update(line, placement) < 0)
-		abort();
-	json_decref(placement);
-
-	return line;
-}
-
-static json_t *
-ended_line(const struct catalog_row *row)
-{
-	json_t *line = new_line("ended");
-	catalog_origin(line, row);
-
-	return line;
+		jsonl_bool(l, "known", true);
+	catalog_put(l, row);
 }
 
 bool
 manifest_placement(struct manifest *m, const struct catalog_row *row,
     const char *volume, bool ended, struct err *err)
 {
-	return add_line(
-	    m, ended ? ended_line(row) : begun_line(row, volume), err);
+	struct jsonl line;
+	start_line(m, &line, ended ? "ended" : "begun");
+	if (ended)
+		catalog_origin(&line, row);
+	else
+		put_begun(&line, row, volume);
+
+	return end_line(m, &line, err);
 }
 
 bool
 manifest_outcome(
     struct manifest *m, const struct manifest_outcome *o, struct err *err)
 {
-	json_t *line = new_line("outcome");
-	catalog_origin(line, o->row);
-	catalog_state(line, o->row);
-	put_number(line, "size", o->row->size);
-	put_text(line, "outcome", o->outcome);
-	put_text(line, "class", o->class);
-	put_text(line, "why", o->why);
+	struct jsonl line;
+	start_line(m, &line, "outcome");
+	catalog_origin(&line, o->row);
+	catalog_state(&line, o->row);
+	jsonl_number(&line, "size", o->row->size);
+	jsonl_text(&line, "outcome", o->outcome);
+	jsonl_text(&line, "class", o->class);
+	jsonl_text(&line, "why", o->why);
 
-	return add_line(m, line, err);
+	return end_line(m, &line, err);
 }
 
 bool
@@ -341,40 +311,43 @@ manifest_volume(
     struct manifest *m, const struct manifest_volume *v, struct err *err)
 {
 	bool sealed = v->replaced_by == NULL;
-	json_t *line = new_line(sealed ? "volume" : "replaced");
-	put_text(line, "name", v->name);
-	put_hash(line, "sha256", v->sha256);
-	put_number(line, "octets", v->octets);
+	struct jsonl line;
+	start_line(m, &line, sealed ? "volume" : "replaced");
+	jsonl_text(&line, "name", v->name);
+	put_hash(&line, "sha256", v->sha256);
+	jsonl_number(&line, "octets", v->octets);
 	if (sealed)
-		put_number(line, "frames", v->frames);
+		jsonl_number(&line, "frames", v->frames);
 	else
-		put_text(line, "by", v->replaced_by);
+		jsonl_text(&line, "by", v->replaced_by);
 
-	return add_line(m, line, err);
+	return end_line(m, &line, err);
 }
 
 bool
 manifest_moved(
     struct manifest *m, const struct manifest_moved *moved, struct err *err)
 {
-	json_t *line = new_line("moved");
-	put_text(line, "volume", moved->volume);
-	put_number(line, "frame", moved->frame);
-	put_number(line, "offset", moved->offset);
-	put_text(line, "to", moved->to);
-	put_number(line, "to_frame", moved->to_frame);
-	put_number(line, "to_offset", moved->to_offset);
+	struct jsonl line;
+	start_line(m, &line, "moved");
+	jsonl_text(&line, "volume", moved->volume);
+	jsonl_number(&line, "frame", moved->frame);
+	jsonl_number(&line, "offset", moved->offset);
+	jsonl_text(&line, "to", moved->to);
+	jsonl_number(&line, "to_frame", moved->to_frame);
+	jsonl_number(&line, "to_offset", moved->to_offset);
 
-	return add_line(m, line, err);
+	return end_line(m, &line, err);
 }
 
 static bool
 finish(struct manifest *m, struct err *err)
 {
 	/* Tells a reader that nothing is missing behind the last line. */
-	json_t *line = new_line("end");
-	put_number(line, "lines", m->lines + 1);
-	if (!add_line(m, line, err) || !squeeze(m, "", 0, ZSTD_e_end, err))
+	struct jsonl line;
+	start_line(m, &line, "end");
+	jsonl_number(&line, "lines", (m->lines + 1));
+	if (!end_line(m, &line, err) || !squeeze(m, "", 0, ZSTD_e_end, err))
 		return false;
 	crash_point("archive: before a manifest is synced");
 	if (fsync(m->fd) < 0)

@@ -34,9 +34,10 @@ add_line(struct content *to, struct buf *line, struct err *err)
 static bool
 add_row(struct catalog *c, const struct catalog_row *row, struct err *err)
 {
-	json_t *object = catalog_json(row);
-	catalog_line(&c->line, object);
-	json_decref(object);
+	struct jsonl line;
+	jsonl_begin(&line, &c->line);
+	catalog_put(&line, row);
+	jsonl_end(&line);
 	if (!add_line(c->json, &c->line, err))
 		return false;
 	catalog_tsv(&c->line, row);
