@@ -48,6 +48,7 @@ pending_free(struct pending **p)
 	belt_free(&(*p)->belt);
 	held_free(&(*p)->where);
 	held_free(&(*p)->survivor);
+	free((*p)->why);
 	free(*p);
 	*p = NULL;
 }

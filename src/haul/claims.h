@@ -26,8 +26,9 @@ struct pending {
 	int64_t body_hash; /* 0: too small to be worth a look */
 	int64_t identity;  /* identity_key */
 	bool done;         /* its receipt came */
-	struct err why;    /* receipt REFUSED */
-	bool refused;
+	/* Owned: of a receipt REFUSED. NULL: it is kept. Thousands wait at a
+	 * time, and an err is large. */
+	struct err *why;
 	struct pending *next;             /* in order of delivery */
 	struct pending *by_sha, *by_body; /* chains of claims */
 };

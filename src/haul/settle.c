@@ -119,9 +119,9 @@ static bool
 settle_message(struct settle *s, struct pending *p, struct err *err)
 {
 	const struct belt *b = p->belt;
-	if (p->refused)
+	if (p->why != NULL)
 		return put_outcome(s, b, OUTCOME_QUARANTINED,
-		    err_code_word(p->why.code), p->why.text, err);
+		    err_code_word(p->why->code), p->why->text, err);
 	if (p->claim == CLAIM_KNOWN)
 		return put_known(s, b, content_sha256(b->content), err);
 	sums_one(s->sums, OUTCOME_DELIVERED);
@@ -343,9 +343,8 @@ take_receipts(struct settle *s, size_t n)
 		if (p == NULL)
 			abort(); /* a receipt for nothing we handed over */
 		p->done = true;
-		p->refused = r->kind == RECEIPT_REFUSED;
-		if (p->refused)
-			p->why = r->why;
+		if (r->kind == RECEIPT_REFUSED)
+			p->why = mem_dup(&r->why, sizeof(r->why));
 		s->waiting--;
 	}
 }
