@@ -5,13 +5,14 @@
 
 /*
  * A stream of octets into a file of independent zstd frames: cut at the first
- * entry boundary past FRAME_CUT, and inside an entry at FRAME_MAX (measured
- * in TRUST 1; 4 MiB and not more, because threads + 2 of them may be in
- * memory while a large message passes). Frames are compressed by other
+ * entry boundary past FRAME_CUT, and inside an entry at FRAME_MAX (2 MiB
+ * is the window that zstd's level 3 looks back, so more would hardly compress
+ * better; and twice threads + 2 of them may be in memory while a large message
+ * or a catalog passes). Frames are compressed by other
  * threads and written in order; they are durable only after frames_sync.
  * One thread.
  */
-enum { FRAME_CUT = 1 << 20, FRAME_MAX = 4 << 20 };
+enum { FRAME_CUT = 1 << 20, FRAME_MAX = 2 << 20 };
 
 struct frames;
 

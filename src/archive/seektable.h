@@ -12,7 +12,8 @@
  */
 enum {
 	SEEKTABLE_FOOTER = 9,
-	/* No frame that we write is larger than 4 MiB (frames.h); whoever
+	/* No frame that we write is larger than 4 MiB (frames.h;
+	 * 2 MiB now); whoever
 	 * claims more wants our memory. */
 	SEEKTABLE_FRAME_MAX = 16 << 20,
 	/* 96 MiB of frame_info: a volume of a terabyte. */
