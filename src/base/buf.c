@@ -8,6 +8,8 @@
 
 #include "base/mem.h"
 
+enum { FIRST_ROOM = 48 };
+
 char *
 buf_room(struct buf *b, size_t n)
 {
@@ -52,12 +54,17 @@ buf_vfmt(struct buf *b, const char *fmt, va_list ap)
 {
 	va_list again;
 	va_copy(again, ap);
-	int n = vsnprintf(NULL, 0, fmt, ap);
-	if (n > 0) {
-		char *at = buf_room(b, (size_t)n);
+	/* Most texts are short: seldom twice. */
+	char *at = buf_room(b, FIRST_ROOM);
+	size_t room = b->cap - b->len;
+	int n = vsnprintf(at, room, fmt, ap);
+	if (n >= 0 && (size_t)n >= room) {
+		at = buf_room(b, (size_t)n);
 		vsnprintf(at, (size_t)n + 1, fmt, again);
-		b->len += (size_t)n;
 	}
+	if (n > 0)
+		b->len += (size_t)n;
+	b->data[b->len] = '\0';
 	va_end(again);
 }
 

@@ -187,6 +187,18 @@ datetime_format(char out[27], int64_t unix_s, int16_t zone)
 	return out;
 }
 
+/* So many of the last digits, and what follows them. */
+static char *
+put_digits(char *out, size_t n, int64_t value, char behind)
+{
+	for (size_t i = n; i > 0; i--, value /= 10)
+		out[i - 1] = (char)('0' + value % 10);
+	out[n] = behind;
+
+	return out + n + 1;
+}
+
+/* By hand: three for each message of a run. */
 char *
 datetime_rfc3339(char out[36], int64_t unix_s, int16_t zone)
 {
@@ -197,12 +209,14 @@ datetime_rfc3339(char out[36], int64_t unix_s, int16_t zone)
 	if (unix_s == DATETIME_NONE)
 		return out;
 	to_civil(&c, unix_s, zone);
-	snprintf(out, 36, "%04u-%02u-%02uT%02u:%02u:%02u%c%02u:%02u",
-	    (unsigned)c.year % 10000, (unsigned)c.month % 13,
-	    (unsigned)c.day % 32, (unsigned)c.hour % 24,
-	    (unsigned)c.minute % 60, (unsigned)c.second % 60,
-	    zone < 0 ? '-' : '+', (unsigned)east / 60 % 100,
-	    (unsigned)east % 60);
+	char *at = put_digits(out, 4, (unsigned)c.year % 10000, '-');
+	at = put_digits(at, 2, c.month, '-');
+	at = put_digits(at, 2, c.day, 'T');
+	at = put_digits(at, 2, c.hour, ':');
+	at = put_digits(at, 2, c.minute, ':');
+	at = put_digits(at, 2, c.second, zone < 0 ? '-' : '+');
+	at = put_digits(at, 2, east / 60, ':');
+	put_digits(at, 2, east % 60, '\0');
 
 	return out;
 }
