@@ -243,13 +243,15 @@ LIMIT 1;
 SELECT sha256 FROM content WHERE h64 BETWEEN ?1 AND ?2;
 -- name: content_find
 SELECT id FROM content WHERE h64 = ?1 AND sha256 = ?2;
+-- Asked only of contents that are there: sorting with a limit makes SQLite
+-- open a temporary table first, whether it will have a row or not.
 -- name: copy_find
 SELECT v.name, s.frame, s.off, c.size, c.header_size, c.sha256
 FROM content c
   JOIN stored s ON s.content = c.id AND s.body_of IS NULL
   JOIN volume v ON v.id = s.volume AND v.state IN (0, 1)
-WHERE c.h64 = ?1 AND c.sha256 = ?2 AND (?3 IS NULL OR v.archive = ?3)
-ORDER BY v.name IS ?4 DESC, s.volume LIMIT 1;
+WHERE c.id = ?1 AND (?2 IS NULL OR v.archive = ?2)
+ORDER BY v.name IS ?3 DESC, s.volume LIMIT 1;
 -- name: body_find
 SELECT v.name, s.frame, s.off, c.size, c.header_size, c.sha256
 FROM content c

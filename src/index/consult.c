@@ -136,9 +136,15 @@ find_copy(struct index *ix, uint64_t archive, const uint8_t sha256[32],
     const char *volume, struct kept *kept, bool *found, struct err *err)
 {
 	struct sql q;
+	int64_t content;
+	*found = false;
+	if (!index_content_id(ix, sha256, &content, err))
+		return false;
+	if (content == 0)
+		return true;
 	if (!sql_open(ix, SQL_COPY_FIND, &q, err))
 		return false;
-	bind_sha256(&q, sha256);
+	sql_int(&q, content);
 	if (archive == 0)
 		sql_null(&q);
 	else
