@@ -44,5 +44,5 @@ SELECT rowid FROM bodies WHERE bodies MATCH ?1;
 SELECT newest, oldest, size FROM doc WHERE content = ?1;
 -- name: search_docs
 SELECT content, newest, oldest, size FROM doc INDEXED BY doc_when
-WHERE newest >= ?1 AND size > ?2 AND size < ?3
+WHERE newest >= ?1 AND size > ?2 AND size < ?3 AND oldest < ?4
 ORDER BY newest DESC, content DESC;

@@ -5,9 +5,7 @@
 #include <strings.h>
 
 #include "base/mem.h"
-#include "base/text.h"
 #include "mail/datetime.h"
-#include "mail/msgid.h"
 
 /*
  * What may match is a set of contents, a bit each: what the words hit, and
@@ -17,37 +15,10 @@
  * limit.  Memory: a bit a content.
  */
 enum {
-	FEW = 20000, /* a lookup each costs less than walking a million */
-	STORES = 2
-};
-
-struct candidate {
-	int64_t content, newest;
-};
-
-struct walk { /* along a store's dates */
-	struct sql q;
-	bool open;
-	struct candidate head; /* content 0: at the end */
-};
-
-struct finding {
-	struct search *s;
-	const struct search_query *query;
-	bool (*each)(void *, const struct search_hit *);
-	void *arg;
-	struct search_found *found;
-	struct buf headers, body, message_id;
-
-	struct search_boxes boxes;
-
-	struct search_set set;
-	bool has_set; /* false: everything */
-	bool trust_dates;
-	struct candidate *few; /* sorted */
-	size_t few_count, few_at;
-	struct walk walks[STORES];
-	bool stopped;
+	/* So many candidates are judged before it is worth while to look for
+	 * those that stand in the right place: what is common fills the limit
+	 * at once, and these cost some ten milliseconds. */
+	TRY_FIRST = 2000
 };
 
 static bool
@@ -56,131 +27,12 @@ is_set(const char *text)
 	return text != NULL && *text != '\0';
 }
 
-/* ---- sets ---- */
-
-/* The set takes what is in *with; the first is taken as it is. */
-static void
-narrow(struct finding *f, struct search_set *with)
-{
-	if (f->has_set) {
-		search_set_and(&f->set, with);
-		search_set_free(with);
-	} else {
-		f->set = *with;
-	}
-	f->has_set = true;
-}
-
-static bool
-match(struct index *store, enum sql_name name, const char *words,
-    struct search_set *set, struct err *err)
-{
-	struct sql q;
-	bool row, ok;
-	if (store == NULL)
-		return true;
-	if (!sql_open(store, name, &q, err))
-		return false;
-	sql_text(&q, words);
-	while ((ok = sql_step(&q, &row, err)) && row)
-		search_set_add(set, sql_get_int(&q));
-	sql_close(&q);
-
-	return ok;
-}
-
-static bool
-by_words(struct finding *f, struct err *err)
-{
-	struct search_set hits = { 0 };
-	if (f->headers.len > 0) {
-		bool ok = match(f->s->kept, SQL_SEARCH_HEADERS, f->headers.data,
-			      &hits, err) &&
-			  match(f->s->temp, SQL_SEARCH_HEADERS, f->headers.data,
-			      &hits, err);
-		narrow(f, &hits);
-		if (!ok)
-			return false;
-	}
-	if (f->body.len == 0)
-		return true;
-	hits = (struct search_set){ 0 };
-	bool ok =
-	    match(f->s->kept, SQL_SEARCH_BODIES, f->body.data, &hits, err);
-	narrow(f, &hits);
-
-	return ok;
-}
-
-static bool
-by_message_id(struct finding *f, struct err *err)
-{
-	struct search_set hits = { 0 };
-	struct sql q;
-	bool row, ok;
-	if (!is_set(f->query->message_id))
-		return true;
-	buf_fmt(&f->message_id, "<%s>", f->query->message_id);
-	int64_t key = msgid_key((struct header_slice){
-	    .data = f->message_id.data, .len = f->message_id.len });
-	buf_clear(&f->message_id);
-	text_utf8(
-	    &f->message_id, f->query->message_id, strlen(f->query->message_id));
-	if (!sql_open(f->s->ix, SQL_FIND_MESSAGE_ID, &q, err))
-		return false;
-	sql_int(&q, key);
-	sql_text(&q, f->message_id.data);
-	while ((ok = sql_step(&q, &row, err)) && row)
-		search_set_add(&hits, sql_get_int(&q));
-	sql_close(&q);
-	narrow(f, &hits);
-
-	return ok;
-}
-
-static bool
-add_box(struct finding *f, const struct search_box *box, struct search_set *set,
-    struct err *err)
-{
-	const struct search_query *query = f->query;
-	struct sql q;
-	bool row, ok;
-	if (!sql_open(f->s->ix, SQL_FIND_IN_MAILBOX, &q, err))
-		return false;
-	sql_int(&q, box->id);
-	sql_int(&q, query->flags_set | query->flags_clear);
-	sql_int(&q, query->flags_set);
-	sql_int(&q, box->run != 0);
-	while ((ok = sql_step(&q, &row, err)) && row)
-		search_set_add(set, sql_get_int(&q));
-	sql_close(&q);
-
-	return ok;
-}
-
-/* Not where few are left, whose placements are judged anyway. */
-static bool
-by_mailbox(struct finding *f, struct err *err)
-{
-	struct search_set hits = { 0 };
-	bool flags = (f->query->flags_set | f->query->flags_clear) != 0;
-	if ((f->boxes.all && !flags) ||
-	    (f->has_set && search_set_count(&f->set, FEW) < FEW))
-		return true;
-	bool ok = true;
-	for (size_t i = 0; ok && i < f->boxes.n; i++)
-		if (f->boxes.array[i].wanted)
-			ok = add_box(f, &f->boxes.array[i], &hits, err);
-	narrow(f, &hits);
-
-	return ok;
-}
-
 /* ---- candidates in order ---- */
 
 /* newest, oldest, size: the next columns. */
 static bool
-may_match(const struct finding *f, struct sql *q, struct candidate *candidate)
+may_match(const struct search_finding *f, struct sql *q,
+    struct search_candidate *candidate)
 {
 	const struct search_query *query = f->query;
 	candidate->newest = sql_get_int(q);
@@ -195,8 +47,8 @@ may_match(const struct finding *f, struct sql *q, struct candidate *candidate)
 }
 
 static bool
-look_up(struct finding *f, struct index *store, struct candidate *candidate,
-    bool *found, struct err *err)
+look_up(struct search_finding *f, struct index *store,
+    struct search_candidate *candidate, bool *found, struct err *err)
 {
 	struct sql q;
 	bool row;
@@ -219,7 +71,7 @@ look_up(struct finding *f, struct index *store, struct candidate *candidate,
 static int
 newest_first(const void *a, const void *b)
 {
-	const struct candidate *x = a, *y = b;
+	const struct search_candidate *x = a, *y = b;
 	if (x->newest != y->newest)
 		return x->newest > y->newest ? -1 : 1;
 
@@ -227,9 +79,9 @@ newest_first(const void *a, const void *b)
 }
 
 static bool
-sort_few(struct finding *f, size_t n, struct err *err)
+sort_few(struct search_finding *f, size_t n, struct err *err)
 {
-	struct candidate c = { 0 };
+	struct search_candidate c = { 0 };
 	f->few = mem_array(n + 1, sizeof(*f->few));
 	while ((c.content = search_set_next(&f->set, c.content + 1)) != 0) {
 		bool found;
@@ -243,7 +95,7 @@ sort_few(struct finding *f, size_t n, struct err *err)
 }
 
 static bool
-walk_on(struct finding *f, struct walk *w, struct err *err)
+walk_on(struct search_finding *f, struct search_walk *w, struct err *err)
 {
 	bool row;
 	for (;;) {
@@ -260,47 +112,59 @@ walk_on(struct finding *f, struct walk *w, struct err *err)
 	}
 }
 
-static bool
-walk_open(struct finding *f, size_t i, struct err *err)
+void
+search_bind_docs(struct sql *q, const struct search_query *query, bool dates)
 {
-	struct walk *w = &f->walks[i];
+	bool since = dates && query->since != 0;
+	bool before = dates && query->before != 0;
+	sql_int(q, since ? query->since : INT64_MIN);
+	sql_int(q, query->larger == 0 ? -1 : (int64_t)query->larger);
+	sql_int(q, query->smaller == 0 ? INT64_MAX : (int64_t)query->smaller);
+	sql_int(q, before ? query->before : INT64_MAX);
+}
+
+static bool
+walk_open(struct search_finding *f, size_t i, struct err *err)
+{
+	struct search_walk *w = &f->walks[i];
 	struct index *store = i == 0 ? f->s->kept : f->s->temp;
-	bool since = f->trust_dates && f->query->since != 0;
 	if (store == NULL)
 		return true;
 	if (!sql_open(store, SQL_SEARCH_DOCS, &w->q, err))
 		return false;
 	w->open = true;
-	sql_int(&w->q, since ? f->query->since : INT64_MIN);
-	sql_int(&w->q, f->query->larger == 0 ? -1 : (int64_t)f->query->larger);
-	sql_int(&w->q,
-	    f->query->smaller == 0 ? INT64_MAX : (int64_t)f->query->smaller);
+	search_bind_docs(&w->q, f->query, f->trust_dates);
 
 	return walk_on(f, w, err);
 }
 
 static bool
-order(struct finding *f, struct err *err)
+is_few(const struct search_finding *f)
 {
-	size_t n = f->has_set ? search_set_count(&f->set, FEW) : FEW;
-	if (n < FEW)
-		return sort_few(f, n, err);
+	return f->has_set && search_set_count(&f->set, SEARCH_FEW) < SEARCH_FEW;
+}
+
+static bool
+order(struct search_finding *f, struct err *err)
+{
+	if (is_few(f))
+		return sort_few(f, search_set_count(&f->set, SEARCH_FEW), err);
 
 	return walk_open(f, 0, err) && walk_open(f, 1, err);
 }
 
 /* content 0: the end. */
 static bool
-next_candidate(struct finding *f, struct candidate *c, struct err *err)
+pick(struct search_finding *f, struct search_candidate *c, struct err *err)
 {
-	struct walk *best = NULL;
-	*c = (struct candidate){ 0 };
+	struct search_walk *best = NULL;
+	*c = (struct search_candidate){ 0 };
 	if (f->few_at < f->few_count) {
 		*c = f->few[f->few_at++];
 		return true;
 	}
-	for (size_t i = 0; i < STORES; i++) {
-		struct walk *w = &f->walks[i];
+	for (size_t i = 0; i < SEARCH_STORES; i++) {
+		struct search_walk *w = &f->walks[i];
 		if (w->open && w->head.content != 0 &&
 		    (best == NULL || newest_first(&w->head, &best->head) < 0))
 			best = w;
@@ -310,6 +174,20 @@ next_candidate(struct finding *f, struct candidate *c, struct err *err)
 	*c = best->head;
 
 	return walk_on(f, best, err);
+}
+
+/* After a new start those come again that were judged. */
+static bool
+next_candidate(
+    struct search_finding *f, struct search_candidate *c, struct err *err)
+{
+	do
+		if (!pick(f, c, err))
+			return false;
+	while (c->content != 0 && f->last.content != 0 &&
+	       newest_first(c, &f->last) <= 0);
+
+	return true;
 }
 
 /* ---- a candidate's placements ---- */
@@ -328,12 +206,9 @@ has_keyword(const char *list, const char *wanted)
 	return false;
 }
 
-static bool
-flags_match(const struct search_query *q, uint8_t flags, const char *keywords)
+bool
+search_keywords_match(const struct search_query *q, const char *keywords)
 {
-	if ((flags & q->flags_set) != q->flags_set ||
-	    (flags & q->flags_clear) != 0)
-		return false;
 	for (size_t i = 0; i < q->keyword_count; i++)
 		if (!has_keyword(keywords, q->keywords[i]))
 			return false;
@@ -342,6 +217,14 @@ flags_match(const struct search_query *q, uint8_t flags, const char *keywords)
 			return false;
 
 	return true;
+}
+
+static bool
+flags_match(const struct search_query *q, uint8_t flags, const char *keywords)
+{
+	return (flags & q->flags_set) == q->flags_set &&
+	       (flags & q->flags_clear) == 0 &&
+	       search_keywords_match(q, keywords);
 }
 
 static bool
@@ -356,7 +239,8 @@ date_matches(const struct search_query *q, int64_t idate)
 
 /* The row of a placement into *hit, if it is one that is asked for. */
 static bool
-place_matches(const struct finding *f, struct sql *q, struct search_hit *hit)
+place_matches(
+    const struct search_finding *f, struct sql *q, struct search_hit *hit)
 {
 	const struct search_box *box =
 	    search_boxes_find(&f->boxes, sql_get_int(q));
@@ -396,7 +280,7 @@ text_or_empty(struct sql *q)
 
 /* q stays open: the hit borrows from it. */
 static bool
-read_content(struct finding *f, int64_t content, struct sql *q,
+read_content(struct search_finding *f, int64_t content, struct sql *q,
     struct search_hit *hit, struct err *err)
 {
 	bool row;
@@ -420,7 +304,7 @@ read_content(struct finding *f, int64_t content, struct sql *q,
 }
 
 static void
-tell(struct finding *f, const struct search_hit *hit)
+tell(struct search_finding *f, const struct search_hit *hit)
 {
 	struct search_found *found = f->found;
 	if (f->query->limit != 0 && found->placements == f->query->limit) {
@@ -432,7 +316,7 @@ tell(struct finding *f, const struct search_hit *hit)
 }
 
 static bool
-judge(struct finding *f, int64_t content, struct err *err)
+judge(struct search_finding *f, int64_t content, struct err *err)
 {
 	struct search_hit hit = { 0 };
 	struct sql places, columns = { 0 };
@@ -459,37 +343,79 @@ judge(struct finding *f, int64_t content, struct err *err)
 
 /* ---- all of it ---- */
 
+/* Up to max candidates. *end: there are no more, or they aren't wanted. */
 static bool
-find(struct finding *f, struct err *err)
+judge_some(struct search_finding *f, uint64_t max, bool *end, struct err *err)
 {
-	struct candidate c;
-	if (!search_words_headers(&f->headers, f->query, err) ||
-	    (is_set(f->query->body) &&
-		!search_words_body(&f->body, f->query->body, err)) ||
-	    !search_boxes_load(&f->boxes, f->s->ix, f->query, err) ||
-	    !by_words(f, err) || !by_message_id(f, err) ||
-	    !by_mailbox(f, err) || !order(f, err))
-		return false;
-	while (!f->stopped) {
+	struct search_candidate c;
+	*end = f->stopped;
+	for (uint64_t n = 0; !*end && n < max; n++) {
 		if (!next_candidate(f, &c, err))
 			return false;
-		if (c.content == 0)
-			return true;
+		*end = c.content == 0;
+		if (*end)
+			break;
+		f->last = c;
 		if (!judge(f, c.content, err))
 			return false;
+		*end = f->stopped;
 	}
 
 	return true;
 }
 
 static void
-finish(struct finding *f)
+forget_order(struct search_finding *f)
 {
-	search_boxes_free(&f->boxes);
-	free(f->few);
-	search_set_free(&f->set);
-	for (size_t i = 0; i < STORES; i++)
+	for (size_t i = 0; i < SEARCH_STORES; i++) {
 		sql_close(&f->walks[i].q);
+		f->walks[i].open = false;
+	}
+	free(f->few);
+	f->few = NULL;
+	f->few_count = f->few_at = 0;
+}
+
+/* Those in the right place are looked for if they are not among the first. */
+static bool
+tell_in_order(struct search_finding *f, struct err *err)
+{
+	bool end = false;
+	bool narrow = search_has_box_terms(f) && !is_few(f);
+	if (narrow && f->query->limit != 0) {
+		if (!order(f, err) || !judge_some(f, TRY_FIRST, &end, err))
+			return false;
+		if (end)
+			return true;
+		forget_order(f);
+	}
+	if (narrow && !search_narrow_boxes(f, err))
+		return false;
+
+	return order(f, err) && judge_some(f, UINT64_MAX, &end, err);
+}
+
+static bool
+find(struct search_finding *f, struct err *err)
+{
+	if (!search_words_headers(&f->headers, f->query, err) ||
+	    (is_set(f->query->body) &&
+		!search_words_body(&f->body, f->query->body, err)) ||
+	    !search_boxes_load(&f->boxes, f->s->ix, f->query, err) ||
+	    !search_narrow_words(f, err))
+		return false;
+	if (f->each == NULL && f->query->limit == 0 && !is_few(f))
+		return search_count(f, err);
+
+	return tell_in_order(f, err);
+}
+
+static void
+finish(struct search_finding *f)
+{
+	forget_order(f);
+	search_boxes_free(&f->boxes);
+	search_set_free(&f->set);
 	buf_free(&f->headers);
 	buf_free(&f->body);
 	buf_free(&f->message_id);
@@ -501,7 +427,7 @@ run_once(struct search *s, const struct search_query *query,
     struct search_found *found, struct err *err)
 {
 	*found = (struct search_found){ 0 };
-	struct finding f = { .s = s,
+	struct search_finding f = { .s = s,
 		.query = query,
 		.each = each,
 		.arg = arg,

@@ -85,4 +85,57 @@ size_t search_set_count(const struct search_set *, size_t max);
 int64_t search_set_next(const struct search_set *, int64_t from);
 void search_set_free(struct search_set *);
 
+/* ---- search_find.c: an answer being put together ---- */
+
+enum {
+	SEARCH_FEW = 20000, /* a lookup each costs less than walking a million
+			     */
+	SEARCH_STORES = 2
+};
+
+struct search_candidate {
+	int64_t content, newest;
+};
+
+struct search_walk { /* along a store's dates */
+	struct sql q;
+	bool open;
+	struct search_candidate head; /* content 0: at the end */
+};
+
+struct search_finding {
+	struct search *s;
+	const struct search_query *query;
+	bool (*each)(void *, const struct search_hit *);
+	void *arg;
+	struct search_found *found;
+	struct buf headers, body, message_id;
+
+	struct search_boxes boxes;
+
+	struct search_set set;
+	bool has_set; /* false: everything */
+	bool trust_dates;
+	struct search_candidate *few; /* sorted */
+	size_t few_count, few_at;
+	struct search_walk walks[SEARCH_STORES];
+	struct search_candidate last; /* judged; content 0: none yet */
+	bool stopped;
+};
+/* The parameters of search_docs; dates: by date too. */
+void search_bind_docs(struct sql *, const struct search_query *, bool dates);
+/* Are all keywords there that are asked for, and none of the others? */
+bool search_keywords_match(const struct search_query *, const char *list);
+
+/* ---- search_narrow.c: what may match, as a set ---- */
+
+/* By words and Message-ID. */
+bool search_narrow_words(struct search_finding *, struct err *);
+/* By what stands where and as it is asked for; worth while only if there are
+ * such terms. */
+bool search_has_box_terms(const struct search_finding *);
+bool search_narrow_boxes(struct search_finding *, struct err *);
+/* How much there is of it, without order or limit. */
+bool search_count(struct search_finding *, struct err *);
+
 #endif
