@@ -344,6 +344,209 @@ START_TEST(of_very_many_the_newest_come_first)
 }
 END_TEST
 
+/* Of very many, some of which changed or went in a second run. */
+static uint8_t
+flags_of(unsigned uid)
+{
+	if (uid >= 21000 && uid <= 21010)
+		return MAIL_SEEN | MAIL_FLAGGED;
+
+	return uid % 7 == 0 ? 0 : MAIL_SEEN;
+}
+
+static const char *
+keywords_of(unsigned uid)
+{
+	if (uid >= 21500 && uid <= 21520)
+		return "$Rare";
+
+	return uid % 5 == 0 ? "Common Other" : "";
+}
+
+static void
+vary(struct house *h)
+{
+	uint64_t run2, n;
+	bool changed;
+	end_run(h, h->w.run);
+	OK(&h->w, index_run_begin(h->w.ix, "run-2", "", &run2, &h->w.err));
+	begin(&h->w);
+	for (unsigned uid = 1000; uid < 1000 + MANY; uid++)
+		OK(&h->w,
+		    index_change(h->w.ix, run2, h->w.box, uid, flags_of(uid),
+			keywords_of(uid), &changed, &h->w.err));
+	OK(&h->w,
+	    index_end(h->w.ix, run2, h->w.box, 1000, 1009, &n, &h->w.err));
+	ck_assert_uint_eq(n, 10);
+	commit(&h->w);
+}
+
+static bool
+any(unsigned uid)
+{
+	return uid > 1009;
+}
+
+static bool
+ever(unsigned uid)
+{
+	(void)uid;
+
+	return true;
+}
+
+static bool
+is_seen(unsigned uid)
+{
+	return uid > 1009 && (flags_of(uid) & MAIL_SEEN) != 0;
+}
+
+static bool
+is_unseen(unsigned uid)
+{
+	return uid > 1009 && flags_of(uid) == 0;
+}
+
+static bool
+is_flagged(unsigned uid)
+{
+	return (flags_of(uid) & MAIL_FLAGGED) != 0;
+}
+
+static bool
+is_rare(unsigned uid)
+{
+	return *keywords_of(uid) == '$';
+}
+
+static bool
+is_common(unsigned uid)
+{
+	return uid > 1009 && *keywords_of(uid) == 'C';
+}
+
+static bool
+isnt_common(unsigned uid)
+{
+	return uid > 1009 && *keywords_of(uid) != 'C';
+}
+
+static bool
+is_old(unsigned uid)
+{
+	unsigned k = 1000 + MANY - uid;
+
+	return k >= 50 && k <= 100;
+}
+
+static bool
+is_old_and_seen(unsigned uid)
+{
+	return is_old(uid) && is_seen(uid);
+}
+
+static bool
+none(unsigned uid)
+{
+	(void)uid;
+
+	return false;
+}
+
+static const char *const rare[] = { "$rare" };
+static const char *const common[] = { "common" };
+static const struct {
+	struct search_query query;
+	bool before; /* the second run */
+	bool (*is)(unsigned uid);
+	uint64_t others; /* of the first few */
+} varied[] = {
+	{ { 0 }, false, any, 7 },
+	{ { 0 }, true, ever, 7 },
+	{ { .from = "common" }, false, any, 0 },
+	{ { .from = "common" }, true, ever, 0 },
+	{ { .mailbox = "INBOX" }, false, any, 6 },
+	{ { .flags_set = MAIL_SEEN }, false, is_seen, 7 },
+	{ { .flags_set = MAIL_SEEN }, true, ever, 7 },
+	{ { .flags_clear = MAIL_SEEN }, false, is_unseen, 0 },
+	{ { .flags_clear = MAIL_SEEN }, true, none, 0 },
+	{ { .flags_set = MAIL_FLAGGED }, false, is_flagged, 0 },
+	{ { .flags_set = MAIL_FLAGGED }, true, none, 0 },
+	{ { .from = "common", .flags_set = MAIL_FLAGGED }, false, is_flagged,
+	    0 },
+	{ { .keywords = rare, .keyword_count = 1 }, false, is_rare, 0 },
+	{ { .keywords = rare, .keyword_count = 1 }, true, none, 0 },
+	{ { .keywords = common, .keyword_count = 1 }, false, is_common, 0 },
+	{ { .no_keywords = common, .no_keyword_count = 1 }, false, isnt_common,
+	    7 },
+	{ { .since = IDATE + 500, .before = IDATE + 1005 }, false, is_old, 0 },
+	{ { .since = IDATE + 500,
+	      .before = IDATE + 1005,
+	      .flags_set = MAIL_SEEN },
+	    false, is_old_and_seen, 0 },
+	{ { .from = "common", .larger = 100000 }, false, none, 0 },
+	{ { .from = "common", .smaller = 100000 }, false, any, 0 },
+};
+
+struct listed {
+	uint64_t uids[MANY + 7];
+	size_t n;
+};
+
+static bool
+list_uid(void *arg, const struct search_hit *hit)
+{
+	struct listed *l = arg;
+	ck_assert_uint_lt(l->n, MANY + 7);
+	l->uids[l->n++] = hit->uid;
+
+	return true;
+}
+
+/* As all of them are listed, so are the first, and so many are counted. */
+static void
+assert_told(struct house *h, struct search_query q, uint64_t n)
+{
+	static struct listed all, first;
+	all.n = 0;
+	OK(&h->w,
+	    search_run(h->search, &q, list_uid, &all, &h->found, &h->w.err));
+	ck_assert_uint_eq(all.n, n);
+	ck_assert_uint_eq(h->found.placements, n);
+	ck_assert_uint_eq(h->found.messages, n);
+	OK(&h->w, search_run(h->search, &q, NULL, NULL, &h->found, &h->w.err));
+	ck_assert_uint_eq(h->found.placements, n);
+	ck_assert_uint_eq(h->found.messages, n);
+	for (q.limit = 5; q.limit <= 5000; q.limit *= 1000) {
+		first.n = 0;
+		OK(&h->w, search_run(h->search, &q, list_uid, &first, &h->found,
+			      &h->w.err));
+		ck_assert_uint_eq(first.n, n < q.limit ? n : q.limit);
+		ck_assert_int_eq(h->found.more, n > q.limit);
+		ck_assert(memcmp(first.uids, all.uids,
+			      first.n * sizeof(*all.uids)) == 0);
+	}
+}
+
+START_TEST(of_very_many_what_is_counted_is_what_is_listed)
+{
+	struct house h;
+	build(&h);
+	fill_many(&h);
+	vary(&h);
+	look(&h);
+	for (size_t i = 0; i < sizeof(varied) / sizeof(varied[0]); i++) {
+		struct search_query q = varied[i].query;
+		uint64_t n = varied[i].others;
+		q.as_of_run = varied[i].before ? h.w.run : 0;
+		for (unsigned uid = 1000; uid < 1000 + MANY; uid++)
+			n += varied[i].is(uid);
+		assert_told(&h, q, n);
+	}
+	leave(&h);
+}
+END_TEST
+
 /* ---- the file ---- */
 
 static void
@@ -753,6 +956,7 @@ suite_search(void)
 	tcase_add_test(t, counting_needs_no_listener);
 	tcase_add_test(t, a_past_state_is_searched_as_it_was);
 	tcase_add_test(t, of_very_many_the_newest_come_first);
+	tcase_add_test(t, of_very_many_what_is_counted_is_what_is_listed);
 
 	t = add_case(s, "file");
 	tcase_add_test(t, the_file_is_private_and_sound);
