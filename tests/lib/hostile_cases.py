@@ -16,9 +16,9 @@ LOST_ONE = r"INCOMPLETE: 3 listed = 2 delivered \+ 0 already \+ 1 "
 
 Case = collections.namedtuple(
     "Case", "name hooks exit says mode boxes options capability secret_in_clear"
-    " tries later hooks2 exit2 says2 mended honest gives",
+    " tries later hooks2 exit2 says2 mended honest gives asked",
     defaults=[0, COMPLETE, PLAIN, None, (), "IMAP4rev1", True, None,
-              None, None, None, None, None, True, ()])
+              None, None, None, None, None, True, (), True])
 
 
 # ---- building answers ----
@@ -573,7 +573,7 @@ CASES = [
     Case("compressed over TLS", {}, mode=TLS, options=ALWAYS,
          capability=DEFLATE, says=r"(?s)compresses \(DEFLATE\).*" + COMPLETE),
     Case("not on this machine by itself", {"COMPRESS": "@ BAD never\r\n"},
-         capability=DEFLATE),
+         capability=DEFLATE, asked=False),
     Case("COMPRESS refused", {"COMPRESS": "@ NO not today\r\n"},
          options=ALWAYS, capability=DEFLATE,
          says=r"(?s)refuses it; going on without; server: NO not today.*"

@@ -43,14 +43,17 @@ def flags_of(text):
 
 
 # A case that got lost, or was added without being counted, is noticed.
-ALL = 216
+ALL = 236
 SOAK_ONLY = ("I06 a body of 600 MB",)
 
 
-def untold(hooks, server, what):
-    """A lie that nobody was told was not played."""
-    return [] if not hooks or server.told & set(hooks) else [
-        f"{what}: nobody was told {sorted(hooks)}"]
+def untold(hooks, server, what, asked):
+    """A lie that nobody was told was not played; or nobody should have asked
+    for it."""
+    if not hooks or bool(server.told & set(hooks)) == asked:
+        return []
+    return [f"{what}: {'nobody' if asked else 'somebody'} was told"
+            f" {sorted(hooks)}"]
 
 
 class Player:
@@ -257,7 +260,7 @@ class Player:
         wrong, code, text, peak = self.haul(case, server, work, case.exit,
                                             case.says)
         wrong += self.login_findings(case, server)
-        wrong += untold(case.hooks, server, "first")
+        wrong += untold(case.hooks, server, "first", case.asked)
         more, rows = self.archive_findings(case, given, archive, text, code, 0)
         wrong += more
         texts = [text]
@@ -272,7 +275,7 @@ class Player:
         server.told.clear()
         more, code, text, rss = self.haul(case, server, work, case.exit2,
                                           case.says2)
-        more += untold(case.hooks2, server, "second")
+        more += untold(case.hooks2, server, "second", True)
         wrong += [f"second: {w}" for w in more]
         more, rows = self.archive_findings(case, given, archive, text, code,
                                            len(rows))
