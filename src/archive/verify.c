@@ -5,6 +5,7 @@
  * frame is damaged the tar stream is taken up again at the next frame that
  * starts with a tar header: what lies between is found missing by the rows.
  */
+#include "archive/inventory.h"
 #include "archive/reader.h"
 
 #include "base/digest.h"
@@ -317,6 +318,28 @@ hash_tail(struct verify *v, struct err *err)
 	return true;
 }
 
+/* As a rebuild of the index does: it looks for the catalog from the end and
+ * reads it by itself. */
+static bool
+read_catalog_alone(struct verify *v, struct err *err)
+{
+	struct inventory_volume volume = { .sealed = true,
+		.frames = (struct frame_info *)v->frames,
+		.count = v->count };
+	uint64_t rows;
+	bool found;
+	if (v->sums->findings > 0)
+		return true;
+	memcpy(volume.name, v->volume, strlen(v->volume) + 1);
+	if (!inventory_catalog_count(v->dir, &volume, &rows, &found, err))
+		return false;
+	if (!found || rows != v->rows.rows)
+		report(v, ENTRY_CATALOG_JSON,
+		    "it can't be read without the entries before it");
+
+	return true;
+}
+
 static void
 compare_file(
     struct verify *v, const uint8_t found[DIGEST_SIZE], const uint8_t *sha256)
@@ -343,7 +366,7 @@ check_volume(struct verify *v, struct archive_reader *r,
 		.arg = v };
 	digest_start(v->file);
 	read_streams(v);
-	bool ok = hash_tail(v, err);
+	bool ok = hash_tail(v, err) && read_catalog_alone(v, err);
 	digest_end(v->file, found);
 	if (ok)
 		compare_file(v, found, sha256);

@@ -287,6 +287,35 @@ START_TEST(the_tsv_must_say_what_the_json_says)
 }
 END_TEST
 
+/* A rebuild looks for a frame that begins with it. */
+START_TEST(a_catalog_must_be_readable_by_itself)
+{
+	rig_deliver(&rig, "INBOX", rig_mail("x", 1000, 1));
+	rig_seal(&rig);
+	ck_assert_uint_eq(findings(rig.sealed_name, rig.sha256), 0);
+	/* The same octets in one frame. */
+	ck_assert_int_eq(
+	    rig_sh(
+		"cd %s && zstd -dcq a/volumes/%s.tar.zst >v.tar && python3 -c '"
+		"import struct,subprocess\n"
+		"d=open(\"v.tar\",\"rb\").read()\n"
+		"z=subprocess.run([\"zstd\",\"-q\",\"--check\","
+		"\"--stream-size=%%d\"%%len(d)],input=d,"
+		"stdout=subprocess.PIPE).stdout\n"
+		"t=struct.pack(\"<IIII\",0x184D2A5E,17,len(z),len(d))"
+		"+struct.pack(\"<IBI\",1,0,0x8F92EAB1)\n"
+		"open(\"a/volumes/changed.tar.zst\",\"wb\").write(z+t)'",
+		rig.root, rig.sealed_name),
+	    0);
+	struct archive_verified sums;
+	struct rig_findings all = rig_verify(&rig, "changed", NULL, &sums);
+	ck_assert_uint_eq(all.count, 1);
+	ck_assert_ptr_nonnull(
+	    strstr(all.text.data, "without the entries before it"));
+	buf_free(&all.text);
+}
+END_TEST
+
 /* Hostile files (R02, R03), written by Python: z(data) is a frame, table(rows)
  * a seek table; frames without content size come from a pipe. */
 static const struct {
@@ -580,6 +609,7 @@ suite_archive_verify(void)
 	tcase_add_test(t, the_tsv_must_say_what_the_json_says);
 	tcase_add_loop_test(
 	    t, a_volume_that_is_no_file_is_named_and_not_waited_for, 0, 3);
+	tcase_add_test(t, a_catalog_must_be_readable_by_itself);
 	tcase_add_loop_test(t, hostile_volumes_are_survived_and_named, 0,
 	    (int)(sizeof(hostile) / sizeof(hostile[0])));
 	tcase_add_test(t, the_reader_survives_numbers_that_make_no_sense);
