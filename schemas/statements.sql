@@ -657,6 +657,9 @@ WHERE mailbox = ?1 AND content <= ?2 AND (flags & ?3) = ?4
 -- name: find_live_in_mailbox
 SELECT content FROM placement
 WHERE mailbox = ?1 AND to_run IS NULL AND (flags & ?2) = ?3;
+-- name: count_live_in_mailbox
+SELECT count(*) FROM placement
+WHERE mailbox = ?1 AND to_run IS NULL AND (flags & ?2) = ?3 AND content <= ?4;
 -- name: find_keywords
 -- scan: lists of keywords are few beside the messages
 SELECT id, list FROM keywords;

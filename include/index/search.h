@@ -73,6 +73,9 @@ struct search_query {
 	uint64_t as_of_run; /* as in index_query */
 	int64_t as_of;
 	uint64_t limit; /* 0: none */
+	/* Counting: found.messages isn't asked for, which may save half of it;
+	 * then 0. */
+	bool placements_alone;
 };
 
 struct search_hit { /* a placement; all borrowed until the next */

@@ -123,6 +123,7 @@ set_query(struct finding *f, struct err *err)
 		.keywords = f->keywords,
 		.no_keywords = f->no_keywords,
 		.limit = o->count ? 0 : o->limit,
+		.placements_alone = o->count && !o->json,
 	};
 	if (o->message_id != NULL)
 		set_message_id(f, o->message_id);

@@ -300,11 +300,63 @@ by_size(struct search_finding *f, struct err *err)
 	return ok;
 }
 
+static bool
+count_box(struct places *p, const struct search_box *box, struct err *err)
+{
+	const struct search_query *query = p->f->query;
+	struct sql q;
+	bool row;
+	if (!sql_open(p->f->s->ix, SQL_COUNT_LIVE_IN_MAILBOX, &q, err))
+		return false;
+	sql_int(&q, box->id);
+	sql_int(&q, query->flags_set | query->flags_clear);
+	sql_int(&q, query->flags_set);
+	sql_int(&q, p->top);
+	if (!sql_step(&q, &row, err))
+		return false;
+	p->n += row ? (uint64_t)sql_get_int(&q) : 0;
+	sql_close(&q);
+
+	return true;
+}
+
+/* Where SQLite can do it alone. *done false: it can't. */
+static bool
+count_live(struct search_finding *f, bool *done, struct err *err)
+{
+	const struct search_query *query = f->query;
+	struct places p = { .f = f };
+	int64_t kept = 0;
+	*done = query->placements_alone && !f->has_set;
+	for (size_t i = 0; i < f->boxes.n; i++)
+		*done = *done && needs_flags_alone(&p, &f->boxes.array[i]);
+	*done = *done && query->keyword_count + query->no_keyword_count == 0;
+	if (!*done)
+		return true;
+	if (!search_top(f->s->kept, &kept, err) ||
+	    !search_top(f->s->temp, &p.top, err))
+		return false;
+	if (kept > p.top)
+		p.top = kept;
+	for (size_t i = 0; i < f->boxes.n; i++)
+		if (f->boxes.array[i].wanted &&
+		    !count_box(&p, &f->boxes.array[i], err))
+			return false;
+	f->found->placements = p.n;
+
+	return true;
+}
+
 bool
 search_count(struct search_finding *f, struct err *err)
 {
 	struct places p = { .f = f };
-	bool ok = by_size(f, err) && read_boxes(&p, err);
+	bool done = false;
+	if (!by_size(f, err) || !count_live(f, &done, err))
+		return false;
+	if (done)
+		return true;
+	bool ok = read_boxes(&p, err);
 	f->found->placements = p.n;
 	f->found->messages = search_set_count(&p.hits, SIZE_MAX);
 	search_set_free(&p.hits);

@@ -517,6 +517,10 @@ assert_told(struct house *h, struct search_query q, uint64_t n)
 	OK(&h->w, search_run(h->search, &q, NULL, NULL, &h->found, &h->w.err));
 	ck_assert_uint_eq(h->found.placements, n);
 	ck_assert_uint_eq(h->found.messages, n);
+	q.placements_alone = true;
+	OK(&h->w, search_run(h->search, &q, NULL, NULL, &h->found, &h->w.err));
+	ck_assert_uint_eq(h->found.placements, n);
+	q.placements_alone = false;
 	for (q.limit = 5; q.limit <= 5000; q.limit *= 1000) {
 		first.n = 0;
 		OK(&h->w, search_run(h->search, &q, list_uid, &first, &h->found,
