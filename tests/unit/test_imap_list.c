@@ -133,6 +133,7 @@ static const struct {
 		  "* LIST () \"/\" \"a/b\"\r\n* LIST () \".\" \"a.b\"\r\n"
 		  "* LIST () \"/\" {2}\r\n\xffz\r\n* LIST () \"/\" "
 		  "\"%FFz\"\r\n* LIST () \".\" INBOX\r\n@ OK\r\n" },
+		{ "LIST \"\" \"*\"", "@ OK\r\n" },
 		{ "STATUS \"a/b\" (", "* STATUS \"a/b\" (MESSAGES 1)\r\n"
 				      "@ OK\r\n" },
 		{ "STATUS \"a.b\" (", "* STATUS \"a.b\" (MESSAGES 2)\r\n"

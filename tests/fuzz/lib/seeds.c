@@ -20,7 +20,7 @@
 #include "base/file.h"
 #include "base/mem.h"
 
-enum { BLOCK = 512, MESSAGES = 4, BODY_OF_SECOND = 1000 };
+enum { BLOCK = 512, MODE_AT = 100, MESSAGES = 4, BODY_OF_SECOND = 1000 };
 
 static char *dir; /* of the archive */
 
@@ -209,7 +209,8 @@ is_entry(const char *block, const char *name)
 	       strncmp(block, name, strlen(name) + 1) == 0;
 }
 
-/* With one text for another of its length. */
+/* With one text for another of its length; other NULL: with a mode that is no
+ * number in the header that the text begins. */
 static void
 save_hostile(const char *to, const char *name, const struct buf *tar,
     const char *text, const char *other)
@@ -217,9 +218,12 @@ save_hostile(const char *to, const char *name, const struct buf *tar,
 	size_t n = strlen(text);
 	char *copy = mem_dup(tar->data, tar->len);
 	char *at = memmem(copy, tar->len, text, n);
-	if (at == NULL || strlen(other) != n)
+	if (at == NULL || (other != NULL && strlen(other) != n))
 		exit(1);
-	memcpy(at, other, n);
+	if (other != NULL)
+		memcpy(at, other, n);
+	else
+		at[MODE_AT] = 'A';
 	save(to, name, copy, tar->len);
 	free(copy);
 }
@@ -244,6 +248,7 @@ save_tar(const char *to, const char *tar, size_t len)
 	save(to, "volume/open", open.data, open.len);
 	save_hostile(to, "volume/no_date", &sealed, "],\"internaldate\":\"2",
 	    "],\"internaldate\":\"x");
+	save_hostile(to, "volume/odd_mode", &sealed, ENTRY_CATALOG_JSON, NULL);
 	save_hostile(to, "volume/lies", &open, "The boats", "The goats");
 	save_hostile(to, "volume/unsafe", &open, " path=tom", " path=../");
 	buf_free(&sealed);
