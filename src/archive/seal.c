@@ -68,11 +68,21 @@ pass_on(void *arg, const void *data, size_t n, struct err *err)
 	return volume_data(arg, data, n, err);
 }
 
+/* From 2038 on libarchive would put a pax header before the entry; but whoever
+ * looks for the catalog looks for its own header at the start of a frame. */
+static int64_t
+own_time(void)
+{
+	int64_t now = time(NULL);
+
+	return now < INT32_MAX ? now : INT32_MAX - 1;
+}
+
 static bool
 add_entry(struct volume *v, const char *name, const struct content *c,
     struct err *err)
 {
-	entry_file(v->entry, name, content_size(c), time(NULL));
+	entry_file(v->entry, name, content_size(c), own_time());
 
 	return volume_entry(v, err) &&
 	       content_each(c, 0, content_size(c), pass_on, v, err) &&
@@ -83,7 +93,7 @@ static bool
 add_script(struct volume *v, struct err *err)
 {
 	size_t len = strlen(unpack_sh);
-	entry_file(v->entry, ENTRY_UNPACK, len, time(NULL));
+	entry_file(v->entry, ENTRY_UNPACK, len, own_time());
 
 	return volume_entry(v, err) && volume_data(v, unpack_sh, len, err) &&
 	       volume_entry_end(v, err);

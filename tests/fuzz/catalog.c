@@ -94,9 +94,10 @@ rewrite(const json_t *object, struct buf *out)
 		reach_row(&row.row);
 		check_tsv(&row.row);
 		row.row.generation = row.generation;
-		json_t *again = catalog_json(&row.row);
-		catalog_line(out, again);
-		json_decref(again);
+		struct jsonl line;
+		jsonl_begin(&line, out);
+		catalog_put(&line, &row.row);
+		jsonl_end(&line);
 	} else {
 		MUST(why != NULL);
 		fuzz_reach(REFUSED);

@@ -441,11 +441,12 @@ run(unsigned ask, const char *said, size_t len, size_t step, struct buf *told)
 	return true;
 }
 
-/* Where libetpan gives up on garbage hangs on what is in its buffer. */
+/* Where libetpan gives up on garbage during the login hangs on what is in its
+ * buffer. */
 static bool
 may_differ(bool once, bool twice, bool breached)
 {
-	return breached || (!once && !twice);
+	return breached || !once || !twice;
 }
 
 int
