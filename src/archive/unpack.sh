@@ -45,8 +45,15 @@ volumes=0
 is_safe() {
 	zstd -dcq -- "$1" 2>/dev/null | tar -tvf - 2>/dev/null | awk '
 		!/^[-dh]/ || /[ \/]\.\.(\/|$)/ || /[0-9] +\// ||
-		/ (link to|->) \// || $1 ~ /[sStT]/ ||
-		/\.mailhaul[\/.]*\/unpack(\/|$| link to )/ {
+		/ (link to|->) \// || $1 ~ /[sStT]/ {
+			bad = 1
+		}
+		{
+			path = $0
+			sub(/^[^ ]+ +[^ ]+ +[0-9]+ +[^ ]+ +[^ ]+ /, "", path)
+		}
+		path ~ /^[.\/]*\.mailhaul[\/.]*\/unpack(\/|$| link to )/ ||
+		/^h.* link to [.\/]*\.mailhaul[\/.]*\/unpack(\/|$)/ {
 			bad = 1
 		}
 		END { exit bad }'
@@ -134,8 +141,8 @@ while IFS='	' read -r path header body from; do
 		[ -d "${path%/*}" ] || mkdir -p -- "${path%/*}"
 		{
 			cat -- "$header"
-			tail -c "+$from" -- "$body"
-		} >"$path"
+			tail -c "+$from" -- "./$body"
+		} >"$path" </dev/null
 		touch -r "$header" -- "$path" 2>/dev/null
 	fi
 done <"$work/join"

@@ -19,7 +19,8 @@ tell_wrong(struct rebuilding *b, const char *word, const char *where,
     const char *entry, const char *what)
 {
 	struct buf line = { 0 };
-	if (!rows_shows(b->findings + b->lost, b->o->json))
+	/* What is lost is bounded by what the archive had, and worth a line. */
+	if (strcmp(word, "lost") != 0 && !rows_shows(b->findings, b->o->json))
 		return;
 	text_escape(&line, where, strlen(where));
 	if (entry != NULL) {

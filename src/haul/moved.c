@@ -59,16 +59,16 @@ ask(struct fetch *f, struct statuses *s, struct err *err)
 }
 
 /* It was read under the name that it had; the next run renames it. */
-static bool
-was_read(const struct boxes *boxes, const struct source_mailbox *m)
+static const struct box *
+as_read(const struct boxes *boxes, const struct source_mailbox *m)
 {
 	for (size_t i = 0; m->mailbox_id != NULL && i < boxes->n; i++)
 		if (boxes->array[i].seen &&
 		    boxes->array[i].m.mailbox_id != NULL &&
 		    strcmp(boxes->array[i].m.mailbox_id, m->mailbox_id) == 0)
-			return true;
+			return &boxes->array[i];
 
-	return false;
+	return NULL;
 }
 
 static bool
@@ -76,7 +76,15 @@ add_created(struct statuses *s, struct boxes *boxes, struct err *err)
 {
 	for (size_t i = 0; i < s->created.n; i++) {
 		const struct source_mailbox *m = &s->created.array[i].m;
-		if (was_read(boxes, m))
+		const struct box *old = as_read(boxes, m);
+		if (old != NULL && has_moved(old, m)) {
+			log_add(LOG_WARN,
+			    "%s was renamed to %s and changed meanwhile: the "
+			    "next run tells what is in it",
+			    old->m.display, m->display);
+			s->f->result->partial = true;
+		}
+		if (old != NULL)
 			continue;
 		log_add(LOG_INFO, "%s was created meanwhile", m->display);
 		if (!boxlist_add(boxes, m, err))
@@ -102,6 +110,17 @@ count_doubtful(struct boxes *boxes)
 	return n;
 }
 
+/* All was read, and only this question is not answered. */
+static bool
+is_refused(const struct err *err)
+{
+	if (err->code == ERR_THROTTLE || err->transient)
+		return false;
+
+	return err->scope < ERR_ACCOUNT || err->code == ERR_REFUSED ||
+	       err->code == ERR_USAGE;
+}
+
 bool
 fetch_moved(struct fetch *f, struct boxes *boxes, size_t *n, struct err *err)
 {
@@ -113,9 +132,10 @@ fetch_moved(struct fetch *f, struct boxes *boxes, size_t *n, struct err *err)
 	boxlist_by_name(&s.by, boxes);
 	while (ok && !ask(f, &s, err)) {
 		boxlist_free(&s.created);
-		if (err->scope < ERR_ACCOUNT && err->code != ERR_THROTTLE) {
+		if (is_refused(err)) {
 			log_add(
 			    LOG_WARN, "what moved meanwhile: %s", err->text);
+			f->result->partial = true;
 			break;
 		}
 		ok = fetch_recover(f, &again, err);

@@ -42,6 +42,7 @@ struct rematch {
 	size_t n;
 	/* By size and INTERNALDATE: one of them is not kept; or NULL. */
 	uint8_t *unkept; /* owned; UNKEPT_BITS of them, by a hash */
+	bool doubtful;   /* one is not kept whose size nobody knows */
 	bool on; /* even if n is 0: octets may be kept under this name */
 };
 

@@ -42,6 +42,7 @@ static void
 add_unkept(struct rematch *m, const struct index_known *k)
 {
 	size_t bit = unkept_bit(k->size, k->idate);
+	m->doubtful = m->doubtful || k->size == 0;
 	if (m->unkept == NULL)
 		m->unkept = mem_array(UNKEPT_BITS / 8, 1);
 	m->unkept[bit / 8] |= (uint8_t)(1U << bit % 8);
@@ -52,7 +53,8 @@ may_be_unkept(const struct rematch *m, const struct placement *p)
 {
 	size_t bit = unkept_bit(p->size, p->idate);
 
-	return m->unkept != NULL && (m->unkept[bit / 8] >> bit % 8 & 1) != 0;
+	return m->doubtful ||
+	       (m->unkept != NULL && (m->unkept[bit / 8] >> bit % 8 & 1) != 0);
 }
 
 static bool

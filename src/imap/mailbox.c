@@ -93,6 +93,8 @@ imap_mailbox_open(struct imap_session *s, const char *name,
 	/* UIDNEXT is above every UID: less than EXISTS + 1 is no UIDNEXT. */
 	if (m->uidnext <= m->exists || m->uidnext > (uint64_t)UINT32_MAX + 1)
 		m->uidnext = 0;
+	/* Of the mailbox before: this one's begin behind its OK. */
+	m->expunged = 0;
 	*o = (struct source_opened){ .uidvalidity = m->uidvalidity,
 		.uidnext = m->uidnext,
 		.messages = m->exists,

@@ -404,6 +404,9 @@ find(struct search_finding *f, struct err *err)
 	    !search_boxes_load(&f->boxes, f->s->ix, f->query, err) ||
 	    !search_narrow_words(f, err))
 		return false;
+	/* Asked for and excluded: no message is both. */
+	if ((f->query->flags_set & f->query->flags_clear) != 0)
+		return true;
 	if (f->each == NULL && f->query->limit == 0 && !is_few(f))
 		return search_count(f, err);
 

@@ -95,6 +95,23 @@ START_TEST(unpack_sh_gives_every_message_with_its_date)
 }
 END_TEST
 
+START_TEST(unpack_sh_knows_its_own_folder_from_a_mailbox)
+{
+	static const char *const boxes[] = { "x.mailhaul/unpack", "my.mailhaul",
+		"unpack" };
+	for (unsigned i = 0; i < 3; i++)
+		rig_deliver_at(&rig,
+		    i == 2 ? "joe@my.mailhaul" : "bob@example.org", boxes[i],
+		    1600000000 + i, rig_mail("x", 100, i), CLAIM_WHOLE, 0);
+	rig_deliver_at(&rig, "bob@example.org", boxes[0], 1600000000,
+	    rig_mail("x", 100, 0), CLAIM_LINK, 0);
+	rig_seal(&rig);
+	ck_assert_int_eq(unpack("dash"), 0);
+	for (size_t i = 0; i < rig.count; i++)
+		compare_file(&rig.rows[i]);
+}
+END_TEST
+
 START_TEST(unpack_sh_names_what_is_missing)
 {
 	fill_two_volumes();
@@ -133,6 +150,10 @@ static const char *const evil[] = {
 	"i=f('p'); i.mode=0o4755; t.addfile(i, io.BytesIO(b'x'))",
 	"t.addfile(f('.mailhaul/unpack/rows'), io.BytesIO(b'x'))",
 	"t.addfile(f('.mailhaul/./unpack/rows'), io.BytesIO(b'x'))",
+	"t.addfile(f('././/.mailhaul/unpack/rows'), io.BytesIO(b'x'))",
+	"i=f('h',0); i.type=tarfile.LNKTYPE; "
+	"i.linkname='.mailhaul/unpack/rows';"
+	"t.addfile(i)",
 	"c=b'reference\\t../escaped/cur/x\\tv\\ta\\t0\\t1\\t'+b'0'*64+b'\\n';"
 	"t.addfile(f('a'), io.BytesIO(b'x'));"
 	"t.addfile(f('.mailhaul/CATALOG.tsv',len(c)), io.BytesIO(c));"
@@ -226,6 +247,7 @@ suite_archive_seal(void)
 	tcase_set_timeout(t, 120);
 	tcase_add_loop_test(t, unpack_sh_gives_every_message_with_its_date, 0,
 	    (int)(sizeof(shells) / sizeof(shells[0])));
+	tcase_add_test(t, unpack_sh_knows_its_own_folder_from_a_mailbox);
 	tcase_add_test(t, unpack_sh_names_what_is_missing);
 	tcase_add_test(t, unpack_sh_refuses_a_folder_that_is_not_empty);
 	tcase_add_loop_test(t, unpack_sh_never_writes_outside, 0,

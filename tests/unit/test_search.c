@@ -470,6 +470,8 @@ static const struct {
 	{ { .flags_set = MAIL_SEEN }, true, ever, 7 },
 	{ { .flags_clear = MAIL_SEEN }, false, is_unseen, 0 },
 	{ { .flags_clear = MAIL_SEEN }, true, none, 0 },
+	{ { .flags_set = MAIL_SEEN, .flags_clear = MAIL_SEEN }, false, none,
+	    0 },
 	{ { .flags_set = MAIL_FLAGGED }, false, is_flagged, 0 },
 	{ { .flags_set = MAIL_FLAGGED }, true, none, 0 },
 	{ { .from = "common", .flags_set = MAIL_FLAGGED }, false, is_flagged,
