@@ -141,4 +141,4 @@ was_killed_at "$W/recovery.only"
 
 say "$crashes kills at ${#killed[@]} different points, $doubles of them in a" \
 	"recovery; $finishes archives completed and whole; $late ended before"
-[ $((late * 10)) -le "$crashes" ] || fail "too few kills came in time"
+[ $((late * 5)) -le "$crashes" ] || fail "too few kills came in time"

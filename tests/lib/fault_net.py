@@ -11,6 +11,7 @@ import queue
 import re
 import sys
 import threading
+import time
 
 import proxy
 from fault_play import CRASHES, RSS_MAX, Stage, dumped
@@ -146,12 +147,19 @@ class Net(Stage):
         """(octets received, octets sent) by a whole session."""
         cwd = self.folder()
         wire = self.wires[scheme].get()
-        wire.set()
-        ended = self.through(wire, scheme, cwd)
-        assert ended.code == 0, ended.text
-        # The proxy's thread may still be at its last words.
-        while not wire.has("end"):
-            pass
+        for _ in range(5):
+            wire.set()
+            ended = self.through(wire, scheme, cwd)
+            assert ended.code == 0, ended.text
+            # The proxy's thread may still be at its last words. It has none
+            # if the client's last octets met a connection that was reset.
+            for _ in range(100):
+                if wire.has("end"):
+                    break
+                time.sleep(0.05)
+            if wire.has("end"):
+                break
+            cwd = self.folder()
         self.wires[scheme].put(wire)
         return wire.last("end"), wire.last("sent")
 
