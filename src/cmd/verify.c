@@ -24,8 +24,9 @@ enum { LIST_STEP = 64, DAY_S = 86400 };
 struct sealed_volume {
 	char name[KEPT_VOLUME_NAME];
 	uint8_t sha256[DIGEST_SIZE];
-	bool open;    /* still a .part */
-	bool on_disk; /* its sealed file was found */
+	uint64_t frames; /* with messages */
+	bool open;       /* still a .part */
+	bool on_disk;    /* its sealed file was found */
 	bool in_manifest;
 	/* By a repack: all of it lies in another; or it is a half of one, to
 	 * which nothing points. Neither is looked into. */
@@ -98,7 +99,8 @@ add_volume(void *arg, const struct index_volume *volume)
 	struct sealed_volume *to = &v->volumes[v->n++];
 	*to = (struct sealed_volume){ .open = volume->state == VOLUME_OPEN,
 		.replaced = volume->state == VOLUME_REPLACED,
-		.draft = volume->state == VOLUME_DRAFT };
+		.draft = volume->state == VOLUME_DRAFT,
+		.frames = volume->frames };
 	memcpy(to->name, volume->name, sizeof(to->name));
 	memcpy(to->sha256, volume->sha256, sizeof(to->sha256));
 
@@ -385,7 +387,7 @@ compare_frames(
 		found(v, volume->name, NULL, err->text);
 		return true;
 	}
-	bool same = count <= own_count;
+	bool same = count == volume->frames && count <= own_count;
 	for (size_t i = 0; i < count && same; i++)
 		same = known[i].offset == own[i].offset &&
 		       known[i].plain == own[i].plain &&
