@@ -180,33 +180,26 @@ find_answer(struct heard *h, struct imap_frame *line, struct imap_reply *r)
 }
 
 /*
- * libetpan wants a greeting of its own to read, and ours has been read: it
- * gets a plain one.  Its read buffer goes back to the wire at the end, and
- * the object never sees the wire when it is freed, or it would send LOGOUT.
+ * libetpan's read buffer goes back to the wire at the end, and the object
+ * never sees the wire when it is freed, or it would send LOGOUT.
  */
 static int
 authenticate(struct imap_session *s, const struct imap_mechanism *m,
     struct heard *heard, struct err *err)
 {
-	static const char greeting[] = "* OK ready\r\n";
 	const struct imap_options *o = s->options;
 	const char *authzid = o->authzid != NULL ? o->authzid : "";
-	if (!wire_unread(s->wire, greeting, sizeof(greeting) - 1, err))
-		return MAILIMAP_ERROR_STREAM;
 	wire_guard(s->wire, true);
 	bool initial = m->first && imap_session_can(s, "SASL-IR");
-	mailstream *stream = mailstream_new(
-	    initial ? imap_initial_low(s->wire) : wire_low(s->wire), 4096);
+	mailstream *stream =
+	    mailstream_new(imap_initial_low(s->wire, initial), 4096);
 	mailimap *imap = mailimap_new(0, NULL);
 	if (stream == NULL || imap == NULL)
 		mem_out();
 	int code = mailimap_connect(imap, stream);
 	if (code == MAILIMAP_NO_ERROR ||
 	    code == MAILIMAP_NO_ERROR_NON_AUTHENTICATED) {
-		/* It may have read more than the greeting; and only now, as
-		 * connecting sets a logger of its own. */
-		hear(stream, MAILSTREAM_LOG_TYPE_DATA_RECEIVED,
-		    stream->read_buffer, stream->read_buffer_len, heard);
+		/* Only now, as connecting sets a logger of its own. */
 		mailstream_set_logger(stream, hear, heard);
 		code = mailimap_authenticate(imap, m->name, o->wire.host, NULL,
 		    NULL, authzid, o->user, o->secret->data, NULL);

@@ -1,5 +1,6 @@
 #include "imap/initial.h"
 
+#include <assert.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -7,6 +8,7 @@
 #include "base/mem.h"
 
 enum stage {
+	STAGE_GREETING, /* the first read is told one, and nothing more */
 	STAGE_COMMAND,  /* the AUTHENTICATE line is still to be written */
 	STAGE_ASKED,    /* it is kept back: the next read is told "+" */
 	STAGE_RESPONSE, /* what is written next is the response */
@@ -16,20 +18,35 @@ enum stage {
 struct initial {
 	mailstream_low *wire; /* owned */
 	enum stage stage;
+	bool response;      /* goes with the command */
 	struct buf command; /* without CRLF once it is whole */
 };
+
+/* Its read buffer has room for it. */
+static ssize_t
+tell(void *out, size_t n, const char *line)
+{
+	size_t len = strlen(line);
+	assert(len <= n);
+	memcpy(out, line, len);
+
+	return (ssize_t)len;
+}
 
 static ssize_t
 initial_read(mailstream_low *low, void *out, size_t n)
 {
-	static const char go_on[] = "+ \r\n";
 	struct initial *i = low->data;
-	if (i->stage != STAGE_ASKED || n < sizeof(go_on) - 1)
+	switch (i->stage) {
+	case STAGE_GREETING:
+		i->stage = i->response ? STAGE_COMMAND : STAGE_OPEN;
+		return tell(out, n, "* OK ready\r\n");
+	case STAGE_ASKED:
+		i->stage = STAGE_RESPONSE;
+		return tell(out, n, "+ \r\n");
+	default:
 		return mailstream_low_read(i->wire, out, n);
-	memcpy(out, go_on, sizeof(go_on) - 1);
-	i->stage = STAGE_RESPONSE;
-
-	return sizeof(go_on) - 1;
+	}
 }
 
 static void
@@ -145,9 +162,10 @@ static mailstream_low_driver driver = {
 };
 
 mailstream_low *
-imap_initial_low(struct wire *wire)
+imap_initial_low(struct wire *wire, bool response)
 {
 	struct initial *i = mem_new(sizeof(*i));
+	i->response = response;
 	i->wire = wire_low(wire);
 	mailstream_low *low = mailstream_low_new(i, &driver);
 	if (low == NULL)

@@ -446,7 +446,7 @@ run(unsigned ask, const char *said, size_t len, size_t step, struct buf *told)
 static bool
 may_differ(bool once, bool twice, bool breached)
 {
-	return breached || !once || !twice;
+	return breached || (!once && !twice);
 }
 
 int

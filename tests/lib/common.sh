@@ -100,11 +100,11 @@ assert_silent_about() {
 
 # eventually COMMAND...: until it succeeds; for what another process will do.
 eventually() {
-	for _ in $(seq 600); do
+	for _ in $(seq 100); do
 		"$@" && return
 		sleep 0.1
 	done
-	fail "didn't happen within a minute: $*"
+	fail "didn't happen within 10 s: $*"
 }
 
 # ---- servers ----

@@ -3,8 +3,8 @@
 
 Listens on 127.0.0.1 and writes its port to --port-file. What it did goes to
 --log, one word and a number a line: accept, cut, flip, stall, refuse, back,
-sent, end. Octets are those that came from the server, or with --sent those that came
-from the client. Ends by SIGTERM.
+hold, sent, end. Octets are those that came from the server, or with --sent
+those that came from the client. Ends by SIGTERM.
 """
 import argparse
 import os
@@ -44,6 +44,9 @@ def parse(arguments=None):
                         help="pass the client's octets on one by one")
     parser.add_argument("--delay", type=float, default=0, metavar="MS",
                         help="hold every piece back for so long, each way")
+    parser.add_argument("--hold", nargs=2, metavar=("WORD", "FILE"),
+                        help="a client that has sent WORD hears nothing "
+                        "until FILE exists")
     parser.add_argument("--seed", default="1")
     return parser.parse_args(arguments)
 
@@ -138,6 +141,11 @@ class Proxy:
                     self.log("end", passed[server])
                     return
                 self.wait()
+                if self.o.hold and one is client and \
+                        self.o.hold[0].encode() in data:
+                    self.log("hold")
+                    while not os.path.exists(self.o.hold[1]):
+                        time.sleep(0.02)
                 other = server if one is client else client
                 if one is not hurt:
                     self.send(other, data)

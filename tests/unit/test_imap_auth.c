@@ -51,6 +51,12 @@ static const struct {
 		{ "AGFsaWNlAHB3", "1 OK in\r\n* OK more to say\r\n" },
 		{ "CAPABILITY", "* CAPABILITY IMAP4rev1\r\n@ OK\r\n" }, END },
 	    WIRE_TLS_NONE, -1, "", "PLAIN", -2 },
+	{ "what follows the greeting at once is not an answer",
+	    "* OK [CAPABILITY IMAP4rev1 SASL-IR AUTH=PLAIN] hi\r\n"
+	    "* OK [ALERT] down at midnight\r\n",
+	    NULL, NULL, "alice", "pw", NULL,
+	    { { "AUTHENTICATE PLAIN AGFsaWNlAHB3", "1 OK in\r\n" }, END },
+	    WIRE_TLS_NONE, -1, "", "PLAIN", -2 },
 	{ "refused, in its words", NULL, NULL, NULL, "alice", "x", NULL,
 	    { { "LOGIN", "@ NO [AUTHENTICATIONFAILED] wrong\r\n" }, END },
 	    WIRE_TLS_NONE, ERR_LOGIN, "NO [AUTHENTICATIONFAILED] wrong", "",
