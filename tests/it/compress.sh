@@ -29,7 +29,7 @@ protocol imap {
   mail_plugins = $mail_plugins imap_zlib
 }
 CONF
-start_dovecot source --config="$W/zlib.conf"
+start_dovecot source --users="alice bob carol" --config="$W/zlib.conf"
 load_sample alice --large 0 --messages 150 --size 12000
 dump_imap alice >"$W/alice.dump"
 messages=$(wc -l <"$W/alice.dump")
@@ -97,19 +97,30 @@ expect_exit 0 timeout 50 "$MAILHAUL" check "$(source_url)" \
 	--ca-file "$CA_FILE" --source-password-file "$PASSWORD_FILE" $always
 assert_says "$W/out" '^  compressed \(DEFLATE\)$'
 
+# A message on which the connection breaks each time is given up: a cut comes
+# behind the login and the largest message.
 say "cut at random octets, octet by octet, and late"
+load_sample carol --plain --messages 400 --size 3000
+dump_imap carol >"$W/carol.dump"
+cut=$(wc -l <"$W/carol.dump")
+far=$((8000 + $(jq .size "$W/carol.dump" | sort -n | tail -n 1)))
+new_archive
+start_proxy
+expect_exit 0 through carol $full $always
+eventually grep -q '^end ' "$PROXY_LOG"
+room=$(($(carried end) / 8))
 for ((i = 0; i < rounds; i++)); do
 	how=rst
 	[ $((i % 2)) -eq 0 ] || how=fin
 	new_archive
-	# A message on which the connection breaks three times is given up.
-	start_proxy --cut-between "3000:$((packed / 5))" --how $how --times 2 \
+	start_proxy --cut-between "$far:$((far + room))" --how $how --times 6 \
 		--seed "$MAILHAUL_SEED.$i"
-	expect_exit 0 through alice -v $full $always
-	assert_says "$W/out" "^complete: $messages listed = $messages delivered"
-	assert_proxy cut 2
+	expect_exit 0 through carol $full $always
+	assert_says "$W/out" "^complete: $cut listed = $cut delivered"
+	assert_proxy cut 3
 	stop_helper "$PROXY_PID"
-	whole "$W/alice.dump" "cut by $how"
+	check_archive "$ARCHIVE"
+	compare_archive "$W/carol.dump" "$ARCHIVE"
 done
 for how in '--dribble --dribble-sent' '--delay 10'; do
 	load_sample bob --plain --messages 6 --size 2000
@@ -198,6 +209,7 @@ assert_says "$W/out" "^complete: $messages listed = $messages delivered"
 assert_says "$W/err" 'SOURCE .* compresses \(DEFLATE\)'
 whole "$W/cyrus.dump" "of Cyrus"
 new_archive
+# Twice: at the third time on the same message it would be given up.
 start_proxy --cut-between "3000:$((packed / 3))" --times 2 \
 	--seed "$MAILHAUL_SEED"
 expect_exit 0 through alice $full $always

@@ -189,7 +189,7 @@ rm -f "$W/all"
 MAILHAUL_CRASH_LOG=$W/all expect_exit 0 repack
 assert_says "$W/out" '^repacked: [0-9]+ volumes became [0-9]+,'
 after=$(sealed_volumes "$ARCHIVE" | wc -l)
-[ $((after * 2)) -lt "$before" ] || fail "$before volumes, $after after it"
+[ $((after * 3)) -lt "$before" ] || fail "$before volumes, $after after it"
 now=$(du -bc "$ARCHIVE"/volumes/*.tar.zst | tail -n 1 | cut -f1)
 [ "$now" -lt "$octets" ] || fail "$octets octets, $now after it"
 moved=$(ask "$ARCHIVE" "SELECT count(*) FROM moved")

@@ -160,6 +160,7 @@ class Net(Stage):
             if wire.has("end"):
                 break
             cwd = self.folder()
+        assert wire.has("end"), "the proxy never came to the end"
         self.wires[scheme].put(wire)
         return wire.last("end"), wire.last("sent")
 
