@@ -171,6 +171,11 @@ struct source_ops {
 	 * at once if the window has room. sizes: as announced. */
 	bool (*request)(void *, const uint64_t *okeys, const uint64_t *sizes,
 	    size_t n, struct err *);
+	/* A hint, once END was told and all that is wanted is requested: this
+	 * mailbox is to be opened next, with this state, so that it may be
+	 * asked for before this one's bodies have come. Nothing fails if it
+	 * isn't. NULL: not offered. */
+	void (*next)(void *, const char *name, const struct source_state *);
 	/* One answer per requested okey, any order; false only if none can
 	 * come: then every unanswered okey is neither vanished nor unreadable.
 	 */

@@ -241,9 +241,13 @@ static bool
 once(struct fetch *f, struct boxes *boxes, bool *opened, struct err *err)
 {
 	bool ok = true;
-	for (size_t i = 0; ok && i < boxes->n && !f->stopped; i++)
+	for (size_t i = 0; ok && i < boxes->n && !f->stopped; i++) {
+		f->boxes = boxes;
+		f->at = i;
 		if (boxes->array[i].wanted)
 			ok = one(f, &boxes->array[i], true, opened, err);
+	}
+	f->boxes = NULL;
 
 	return ok;
 }

@@ -28,7 +28,11 @@ struct fetch {
 	uint32_t window; /* announced and unanswered at most */
 	size_t allow;    /* requested at most: 1 after a loss, then doubled */
 	uint64_t *okeys, *sizes; /* window of each, for requests */
-	bool stopped;            /* by the user, or by the delivering thread */
+	/* The round over all mailboxes, and which is being read, while the
+	 * next one is still to be told to the source; else NULL. */
+	const struct boxes *boxes;
+	size_t at;
+	bool stopped; /* by the user, or by the delivering thread */
 };
 
 bool fetch_init(struct fetch *, struct err *);
@@ -44,6 +48,12 @@ bool fetch_mailbox_dry(struct fetch *, struct box *, struct err *);
 /* A mailbox of which the list says that nothing changed is told as it was
  * (same.c); *same: so it is done. */
 bool fetch_same(struct fetch *, struct box *, bool *same, struct err *);
+/* Does the list tell what the last complete pass was told? */
+bool fetch_is_unmoved(const struct source_mailbox *, uint64_t uidvalidity,
+    const struct source_state *);
+/* All of this mailbox is asked for: tell the source which comes next, once
+ * (next.c). */
+void fetch_hint_next(struct fetch *);
 /* Mailboxes that the index holds and the list doesn't: renamed ones go on
  * under their new names, others end if the server says that they are gone
  * (names.c). */

@@ -51,8 +51,8 @@ must_retry(struct reading *r, bool *yes, struct err *err)
 	return true;
 }
 
-static bool
-delta_is_enough(
+bool
+reading_delta_is_enough(
     struct reading *r, uint64_t uidvalidity, bool *yes, struct err *err)
 {
 	struct fetch *f = r->f;
@@ -385,7 +385,7 @@ reading_begin(struct reading *r, struct err *err)
 		return false;
 	r->mailbox = live;
 	if (!rematch_collect(r, err) ||
-	    (found && !delta_is_enough(r, uidvalidity, &enough, err)))
+	    (found && !reading_delta_is_enough(r, uidvalidity, &enough, err)))
 		return false;
 	enough = enough && !r->rematch.on;
 	bool with_ids = r->rematch.n > 0;

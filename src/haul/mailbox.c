@@ -212,6 +212,8 @@ pump(struct reading *r, struct err *err)
 			f->stopped = true;
 			return true;
 		}
+		if (r->announced && f->wants.fresh == 0)
+			fetch_hint_next(f);
 		if (f->wants.requested > 0) {
 			if (!take_body(r, err))
 				return false;

@@ -90,6 +90,9 @@ struct reading {
 
 /* ---- generation.c: which generation it is, and how it is to be read ---- */
 bool reading_begin(struct reading *, struct err *);
+/* Of a mailbox whose index id is .mailbox; .delta is read. */
+bool reading_delta_is_enough(
+    struct reading *, uint64_t uidvalidity, bool *yes, struct err *);
 /* Opens, through broken connections. */
 bool reading_select(struct reading *, const struct source_state *,
     struct source_opened *, struct err *);

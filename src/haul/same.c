@@ -9,8 +9,8 @@
 
 #include "reading.h"
 
-static bool
-equals(const struct source_mailbox *m, uint64_t uidvalidity,
+bool
+fetch_is_unmoved(const struct source_mailbox *m, uint64_t uidvalidity,
     const struct source_state *state)
 {
 	return m->modseq != 0 && m->modseq == state->modseq &&
@@ -103,7 +103,8 @@ fetch_same(struct fetch *f, struct box *box, bool *same, struct err *err)
 		return true;
 	if (!index_delta(f->index, f->o->job, mailbox, &delta, err))
 		return false;
-	*same = delta.found && equals(&box->m, uidvalidity, &delta.state) &&
+	*same = delta.found &&
+		fetch_is_unmoved(&box->m, uidvalidity, &delta.state) &&
 		memcmp(f->filter_sha256, delta.filter_sha256,
 		    sizeof(f->filter_sha256)) == 0;
 	if (!*same)

@@ -517,10 +517,15 @@ imap_bodies_next(struct imap_bodies *b, struct source_body *body)
 }
 
 bool
+imap_bodies_unsent(const struct imap_bodies *b)
+{
+	return b->again != NULL || b->pending_at < b->pending_count;
+}
+
+bool
 imap_bodies_outstanding(const struct imap_bodies *b)
 {
-	if (b->ready != NULL || b->again != NULL ||
-	    b->pending_at < b->pending_count)
+	if (b->ready != NULL || imap_bodies_unsent(b))
 		return true;
 	for (const struct imap_group *g = b->flying; g != NULL; g = g->next)
 		if (g->waiting > 0)

@@ -95,6 +95,8 @@ bool imap_bodies_done(struct imap_bodies *, struct imap_group *,
 
 /* The next answer at hand, if any. */
 bool imap_bodies_next(struct imap_bodies *, struct source_body *);
+/* Requested, but still to be sent, or sent again? */
+bool imap_bodies_unsent(const struct imap_bodies *);
 /* Requested and not answered? */
 bool imap_bodies_outstanding(const struct imap_bodies *);
 /* Answers that must come before the reply to that tag. */

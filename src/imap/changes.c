@@ -53,7 +53,7 @@ static void
 search(struct imap_changes *c)
 {
 	c->searched = true;
-	imap_search_start(&c->search, c->s, c->last);
+	imap_search_start(&c->search, c->s, c->last, c->exists);
 }
 
 void

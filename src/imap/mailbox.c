@@ -7,9 +7,9 @@
 #include "imap/names.h"
 #include "mail/name.h"
 
-static bool
-refused(const struct imap_reply *done, const char *verb, const char *name,
-    struct err *err)
+bool
+imap_mailbox_refused(const struct imap_reply *done, const char *verb,
+    const char *name, struct err *err)
 {
 	struct buf what = { 0 };
 	buf_fmt(&what, "%s of mailbox %s", verb, name);
@@ -17,6 +17,18 @@ refused(const struct imap_reply *done, const char *verb, const char *name,
 	buf_free(&what);
 
 	return false;
+}
+
+void
+imap_mailbox_command(const struct imap_session *s, const char *verb,
+    const char *name, struct buf *line)
+{
+	buf_fmt(line, "%s ", verb);
+	imap_name_add(s, line, name, "");
+	/* RFC 7162 3.1.8; ENABLE has said it once for all if it could. */
+	if (s->setup_last == 0 && !s->condstore &&
+	    imap_session_can(s, "CONDSTORE"))
+		buf_str(line, " (CONDSTORE)");
 }
 
 static bool
@@ -29,12 +41,7 @@ open_by(
 	/* What this server calls a name hangs on the answer to ENABLE. */
 	if (imap_session_can(s, "UTF8=ACCEPT") && !imap_session_settle(s, err))
 		return false;
-	buf_fmt(&line, "%s ", verb);
-	imap_name_add(s, &line, name, "");
-	/* RFC 7162 3.1.8; ENABLE has said it once for all if it could. */
-	if (s->setup_last == 0 && !s->condstore &&
-	    imap_session_can(s, "CONDSTORE"))
-		buf_str(&line, " (CONDSTORE)");
+	imap_mailbox_command(s, verb, name, &line);
 	bool good = imap_session_command(s, &line, NULL, NULL, &done, err);
 	buf_free(&line);
 	if (!good)
@@ -42,7 +49,8 @@ open_by(
 	/* What the tagged line says counts as well. */
 	s->selected.cut = false;
 
-	return done.status == IMAP_OK || refused(&done, verb, name, err);
+	return done.status == IMAP_OK ||
+	       imap_mailbox_refused(&done, verb, name, err);
 }
 
 /* RFC 9051 2.3.1.1: without it no UID means anything tomorrow. */
@@ -77,17 +85,10 @@ select_instead(struct imap_session *s, const char *name, struct err *err)
 }
 
 bool
-imap_mailbox_open(struct imap_session *s, const char *name,
-    struct source_opened *o, struct err *err)
+imap_mailbox_opened(
+    struct imap_session *s, const char *name, struct source_opened *o)
 {
-	if (!name_is_safe(name, strlen(name)))
-		return err_set(err, ERR_MAILBOX, ERR_REFUSED,
-		    "mailbox %s: a name with control characters cannot be "
-		    "used",
-		    name);
-	if (!open_by(s, "EXAMINE", name, err))
-		return false;
-	if (!has_uidvalidity(s) && !select_instead(s, name, err))
+	if (!has_uidvalidity(s))
 		return false;
 	struct imap_selected *m = &s->selected;
 	/* UIDNEXT is above every UID: less than EXISTS + 1 is no UIDNEXT. */
@@ -103,4 +104,21 @@ imap_mailbox_open(struct imap_session *s, const char *name,
 		.mailbox_id = *m->mailbox_id != 0 ? m->mailbox_id : NULL };
 
 	return true;
+}
+
+bool
+imap_mailbox_open(struct imap_session *s, const char *name,
+    struct source_opened *o, struct err *err)
+{
+	if (!name_is_safe(name, strlen(name)))
+		return err_set(err, ERR_MAILBOX, ERR_REFUSED,
+		    "mailbox %s: a name with control characters cannot be "
+		    "used",
+		    name);
+	if (!open_by(s, "EXAMINE", name, err))
+		return false;
+	if (!has_uidvalidity(s) && !select_instead(s, name, err))
+		return false;
+
+	return imap_mailbox_opened(s, name, o);
 }

@@ -13,4 +13,14 @@
 bool imap_mailbox_open(struct imap_session *, const char *name,
     struct source_opened *, struct err *);
 
+/* The parts of it, for commands that are sent ahead: "EXAMINE name"; */
+void imap_mailbox_command(const struct imap_session *, const char *verb,
+    const char *name, struct buf *line);
+/* an answer that is not OK (false); */
+bool imap_mailbox_refused(const struct imap_reply *, const char *verb,
+    const char *name, struct err *);
+/* what s->selected says after OK.  False: no UIDVALIDITY. */
+bool imap_mailbox_opened(
+    struct imap_session *, const char *name, struct source_opened *);
+
 #endif

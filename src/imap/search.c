@@ -11,7 +11,8 @@ imap_search_reset(struct imap_search *q)
 }
 
 void
-imap_search_start(struct imap_search *q, struct imap_session *s, uint32_t last)
+imap_search_start(struct imap_search *q, struct imap_session *s, uint32_t last,
+    uint64_t messages)
 {
 	imap_search_reset(q);
 	q->s = s;
@@ -20,8 +21,7 @@ imap_search_start(struct imap_search *q, struct imap_session *s, uint32_t last)
 	q->last = last;
 	/* An answer names each message in 11 octets at most, so with few
 	 * messages one command does, however far apart their UIDs are. */
-	q->width = s->selected.exists > IMAP_SEARCH_UIDS ? IMAP_SEARCH_UIDS
-							 : UINT32_MAX;
+	q->width = messages > IMAP_SEARCH_UIDS ? IMAP_SEARCH_UIDS : UINT32_MAX;
 }
 
 bool

@@ -26,8 +26,9 @@ struct imap_search {
 	uint64_t sum; /* UIDs of all answers */
 };
 
-void imap_search_start(
-    struct imap_search *, struct imap_session *, uint32_t last);
+/* messages: of the mailbox. */
+void imap_search_start(struct imap_search *, struct imap_session *,
+    uint32_t last, uint64_t messages);
 void imap_search_reset(struct imap_search *);
 /* Send what is wanted if nothing is flying or untold. */
 bool imap_search_ask(struct imap_search *, struct err *);

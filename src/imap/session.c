@@ -107,6 +107,9 @@ static void
 observe(struct imap_session *s, const struct imap_reply *r)
 {
 	struct imap_selected *m = &s->selected;
+	/* RFC 7162 3.2.11: what follows is of the next mailbox. */
+	if (r->kind == IMAP_STATUS && imap_text_is(&r->code, "CLOSED"))
+		*m = (struct imap_selected){ 0 };
 	if (r->kind == IMAP_STATUS && imap_text_is(&r->code, "MESSAGELIMIT"))
 		m->cut = true;
 	if ((r->kind == IMAP_STATUS || r->kind == IMAP_TAGGED) &&
