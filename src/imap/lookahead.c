@@ -73,8 +73,11 @@ imap_lookahead_arrive(struct imap_source *i, bool *good, struct err *err)
 		return true;
 	struct err refusal = i->ahead.refusal;
 	i->misses++;
-	if (imap_flow_settle(i, err))
-		*err = refusal;
+	if (!imap_flow_settle(i, err))
+		return false;
+	if (refusal.code != ERR_THROTTLE)
+		return true;
+	*err = refusal;
 
 	return false;
 }

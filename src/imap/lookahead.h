@@ -18,8 +18,9 @@ bool imap_lookahead_send(struct imap_source *, struct err *);
 /* Some body must be asked for once more, but the server is at the next
  * mailbox already. */
 bool imap_lookahead_come_back(struct imap_source *, struct err *);
-/* EXAMINE's answer, once what was asked before is read. *good false: there is
- * no use in it, the mailbox must be opened as usual. */
+/* EXAMINE's answer, once what was asked before is read. *good false: it was
+ * refused, maybe only for what was in flight with it, or has no UIDVALIDITY:
+ * the mailbox must be opened as usual. False: a pause, or a lost connection. */
 bool imap_lookahead_arrive(struct imap_source *, bool *good, struct err *);
 /* It is the present one: what was asked by a guess is what is wanted, or is
  * dropped. */

@@ -85,8 +85,7 @@ select_instead(struct imap_session *s, const char *name, struct err *err)
 }
 
 bool
-imap_mailbox_opened(
-    struct imap_session *s, const char *name, struct source_opened *o)
+imap_mailbox_opened(struct imap_session *s, struct source_opened *o)
 {
 	if (!has_uidvalidity(s))
 		return false;
@@ -120,5 +119,5 @@ imap_mailbox_open(struct imap_session *s, const char *name,
 	if (!has_uidvalidity(s) && !select_instead(s, name, err))
 		return false;
 
-	return imap_mailbox_opened(s, name, o);
+	return imap_mailbox_opened(s, o);
 }

@@ -20,7 +20,6 @@ void imap_mailbox_command(const struct imap_session *, const char *verb,
 bool imap_mailbox_refused(const struct imap_reply *, const char *verb,
     const char *name, struct err *);
 /* what s->selected says after OK.  False: no UIDVALIDITY. */
-bool imap_mailbox_opened(
-    struct imap_session *, const char *name, struct source_opened *);
+bool imap_mailbox_opened(struct imap_session *, struct source_opened *);
 
 #endif

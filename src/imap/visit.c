@@ -118,7 +118,7 @@ imap_visit_examined(struct imap_visit *v, const struct imap_reply *r)
 	v->tag = 0;
 	v->s->selected.cut = false;
 	if (r->status == IMAP_OK) {
-		v->good = imap_mailbox_opened(v->s, v->name, &v->opened);
+		v->good = imap_mailbox_opened(v->s, &v->opened);
 		return;
 	}
 	v->refused = true;

@@ -34,7 +34,7 @@ options_for(const struct script_server *server)
 	}
 #define OPENED(name, exists, next, validity)                             \
 	{                                                                \
-		"EXAMINE \"" name "\"",                                         \
+		"EXAMINE \"" name "\"",                                  \
 		    "* " exists " EXISTS\r\n* OK [UIDVALIDITY " validity \
 		    "]\r\n* OK [UIDNEXT " next "]\r\n@ OK\r\n"           \
 	}
@@ -207,6 +207,36 @@ START_TEST(a_body_that_did_not_come_is_asked_for_in_its_own_mailbox)
 }
 END_TEST
 
+/* Maybe it can't take two commands at a time. */
+START_TEST(a_mailbox_refused_ahead_is_asked_for_alone)
+{
+	static const struct script_step steps[] = { LISTED,
+		OPENED("A", "1", "2", "7"), TOLD_A,
+		{ "BODY.PEEK", BODY("1") "@ OK\r\n" },
+		{ "EXAMINE \"B\"", "@ BAD one at a time\r\n" },
+		{ "UID FETCH 1:2 (UID FLAGS", "@ BAD one at a time\r\n" },
+		OPENED("B", "2", "3", "8"),
+		{ "UID FETCH 1:2 (UID FLAGS", LINE("1") LINE("2") "@ OK\r\n" },
+		{ "BODY.PEEK", BODY("1") BODY("2") "@ OK\r\n" }, END };
+	expect_both(steps, 2);
+}
+END_TEST
+
+/* The list alone is refused: its range is asked for again. */
+START_TEST(a_list_refused_ahead_is_asked_for_again)
+{
+	static const struct script_step steps[] = { LISTED,
+		OPENED("A", "1", "2", "7"), TOLD_A,
+		{ "BODY.PEEK", BODY("1") "@ OK\r\n" },
+		OPENED("B", "2", "3", "8"),
+		{ "UID FETCH 1:2 (UID FLAGS", "@ BAD not so fast\r\n" },
+		{ "UID FETCH 1 (UID FLAGS", LINE("1") "@ OK\r\n" },
+		{ "UID FETCH 2 (UID FLAGS", LINE("2") "@ OK\r\n" },
+		{ "BODY.PEEK", BODY("1") BODY("2") "@ OK\r\n" }, END };
+	expect_both(steps, 2);
+}
+END_TEST
+
 START_TEST(a_refused_mailbox_costs_only_itself)
 {
 	static const struct script_step steps[] = { LISTED,
@@ -216,6 +246,7 @@ START_TEST(a_refused_mailbox_costs_only_itself)
 		/* A server that stays where it was must not be believed. */
 		{ "UID FETCH 1:2 (UID FLAGS",
 		    LINE("1") "@ BAD no mailbox is selected\r\n" },
+		{ "EXAMINE \"B\"", "@ NO [NOPERM] not yours\r\n" },
 		OPENED("A", "1", "2", "7"), TOLD_A,
 		{ "BODY.PEEK", BODY("1") "@ OK\r\n" }, END };
 	struct script script = { .capabilities = CAPS, .steps = steps };
@@ -279,6 +310,8 @@ suite_imap_ahead(void)
 	tcase_add_test(tests, lines_are_told_of_the_mailbox_whose_turn_it_is);
 	tcase_add_test(
 	    tests, a_body_that_did_not_come_is_asked_for_in_its_own_mailbox);
+	tcase_add_test(tests, a_mailbox_refused_ahead_is_asked_for_alone);
+	tcase_add_test(tests, a_list_refused_ahead_is_asked_for_again);
 	tcase_add_test(tests, a_refused_mailbox_costs_only_itself);
 	tcase_add_test(tests, a_hint_that_was_wrong_is_forgotten);
 	suite_add_tcase(suite, tests);
