@@ -39,6 +39,9 @@ imap_lookahead_send(struct imap_source *i, struct err *err)
 	if (i->coming == NULL || !i->ended || i->ahead.name != NULL ||
 	    i->pausing || imap_bodies_unsent(&i->bodies))
 		return true;
+	/* Coming back would find its messages under other UIDs. */
+	if (i->now.opened.fleeting)
+		return true;
 	char *name = i->coming;
 	i->coming = NULL;
 	bool good = !imap_lookahead_may(i, name) ||
