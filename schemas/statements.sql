@@ -328,8 +328,10 @@ WHERE mailbox = ?2 AND to_run IS NULL AND okey IN (
     FROM placement p
     WHERE p.mailbox = ?2 AND p.content IS NOT NULL AND (p.to_run IS NULL
       OR p.to_run >= (SELECT first_run FROM mailbox WHERE id = ?3))) t
-  WHERE t.nth <= (SELECT count(DISTINCT n.okey) FROM placement n
-    WHERE n.content = t.content AND n.mailbox = ?3));
+  WHERE (t.content, t.nth) IN (
+    SELECT n.content, row_number() OVER (PARTITION BY n.content ORDER BY n.okey)
+    FROM (SELECT DISTINCT content, okey FROM placement
+      WHERE mailbox = ?3 AND content IS NOT NULL) n));
 -- name: rename_part
 SELECT p.okey, p.content, p.flags, p.kw, p.idate, p.zone, p.size, d.outcome
 FROM placement p LEFT JOIN delivery d
