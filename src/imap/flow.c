@@ -145,7 +145,7 @@ imap_flow_settle(struct imap_source *i, struct err *err)
 	imap_flow_forget_ahead(i);
 	i->bodies.draining = false;
 	i->pausing = false;
-	i->ended = false;
+	i->ended = i->left = false;
 
 	return true;
 }

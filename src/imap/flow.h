@@ -18,6 +18,7 @@ struct imap_source {
 	 * one; .name NULL: not sent. */
 	struct imap_visit ahead;
 	bool moved;   /* what is told is told of .ahead */
+	bool left;    /* .now must be opened again before it is asked more */
 	bool ended;   /* END was told: .now asks for bodies alone */
 	char *coming; /* the caller's hint; NULL: none */
 	struct source_state coming_state;

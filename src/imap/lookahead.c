@@ -59,8 +59,12 @@ imap_lookahead_come_back(struct imap_source *i, struct err *err)
 	if (!imap_flow_read_all(i, err))
 		return false;
 	imap_flow_forget_ahead(i);
+	i->left = true;
+	if (!imap_mailbox_open(i->s, i->now.name, &again, err))
+		return false;
+	i->left = false;
 
-	return imap_mailbox_open(i->s, i->now.name, &again, err);
+	return true;
 }
 
 bool

@@ -16,7 +16,7 @@ bool imap_lookahead_examine(struct imap_source *, const char *name,
  * be asked of this one. */
 bool imap_lookahead_send(struct imap_source *, struct err *);
 /* Some body must be asked for once more, but the server is at the next
- * mailbox already. */
+ * mailbox already. False: a pause or a loss; if .left, come back again. */
 bool imap_lookahead_come_back(struct imap_source *, struct err *);
 /* EXAMINE's answer, once what was asked before is read. *good false: it was
  * refused, maybe only for what was in flight with it, or has no UIDVALIDITY:

@@ -239,7 +239,8 @@ announce(void *data, struct source_event *e, struct err *err)
 {
 	struct imap_source *i = data;
 	bool later = false;
-	if (i->ahead.name != NULL && !imap_lookahead_come_back(i, err))
+	if ((i->left || i->ahead.name != NULL) &&
+	    !imap_lookahead_come_back(i, err))
 		return false;
 	while (!later) {
 		if (is_another(i, err) || !probe(i, &later, err))
@@ -313,7 +314,8 @@ body(void *data, struct source_body *out, struct err *err)
 		if (!imap_bodies_outstanding(&i->bodies))
 			return err_set(err, ERR_MESSAGE, ERR_OTHER,
 			    "no body is outstanding");
-		if (is_another(i, err) || imap_flow_is_paused(i, err) ||
+		if ((i->left && !imap_lookahead_come_back(i, err)) ||
+		    is_another(i, err) || imap_flow_is_paused(i, err) ||
 		    !go_on(i, err))
 			return false;
 	}
