@@ -72,8 +72,9 @@ enum source_event_kind {
 			 these: still there, nothing else said */
 	SOURCE_GONE,  /* none of okeys .placement.okey … .last is there (any
 			 more; some may never have been known) */
-	SOURCE_LATER, /* nothing before some requested bodies are taken: call
-			 body. Only while bodies are outstanding. */
+	SOURCE_LATER, /* nothing more yet: request what is wanted of what was
+			 told and take bodies, if any is outstanding; then go
+			 on here, which waits if there is nothing else */
 	SOURCE_BAD,   /* the server listed a message but its line can't be used
 			 (no UID, garbage): .why says what; okey 0 or the UID */
 	SOURCE_END

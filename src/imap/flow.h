@@ -20,6 +20,7 @@ struct imap_source {
 	bool moved;   /* what is told is told of .ahead */
 	bool left;    /* .now must be opened again before it is asked more */
 	bool ended;   /* END was told: .now asks for bodies alone */
+	bool offered; /* messages were told since the last request, or LATER */
 	char *coming; /* the caller's hint; NULL: none */
 	struct source_state coming_state;
 	unsigned misses; /* EXAMINEs sent ahead that were refused */

@@ -78,6 +78,12 @@ imap_pass_start(struct imap_pass *p, struct imap_session *s,
 	if (p->messages == 0)
 		p->last = 0;
 	p->probed = p->messages <= p->step || p->last < p->next + p->step;
+	/* Few gaps: a flight less, and the first range can follow EXAMINE. */
+	p->dense = !p->probed && p->whole && p->uidnext != 0 &&
+		   p->messages / EDGES_MAX < p->step &&
+		   p->last - p->next <= p->messages + p->messages / 4;
+	p->blind = p->dense;
+	p->probed = p->probed || p->dense;
 }
 
 bool
@@ -409,6 +415,20 @@ tell_window(struct imap_pass *p, struct imap_window *w, struct source_event *e)
 	return w->nameless > 0 && tell_nameless(p, w, e);
 }
 
+/* Fewer than EXISTS: UIDNEXT may be below UIDs that are there. */
+static void
+doubt_uidnext(struct imap_pass *p)
+{
+	uint64_t found = p->known + p->seen + p->bad + p->s->selected.expunged;
+	if (!p->dense || !imap_pass_is_over(p) || p->last == UINT32_MAX ||
+	    found >= p->messages)
+		return;
+	p->dense = false;
+	p->again[p->again_count++] =
+	    (struct imap_range){ (uint32_t)p->last + 1, UINT32_MAX };
+	p->next = (uint64_t)UINT32_MAX + 1;
+}
+
 bool
 imap_pass_tell(struct imap_pass *p, struct source_event *e)
 {
@@ -416,8 +436,10 @@ imap_pass_tell(struct imap_pass *p, struct source_event *e)
 	for (;;) {
 		if (p->current != NULL && tell_window(p, p->current, e))
 			return true;
-		if (p->landed == NULL)
+		if (p->landed == NULL) {
+			doubt_uidnext(p);
 			return false;
+		}
 		imap_window_free(&p->current);
 		p->current = p->landed;
 		p->landed = NULL;
@@ -442,7 +464,8 @@ imap_pass_end(const struct imap_pass *p, struct source_event *e)
 		/* A list that is too short must not end what it left out. */
 		.swept = p->bad == 0 && p->whole && all,
 		.state = { .uidvalidity = p->uidvalidity,
-		    .uidnext = p->uidnext != 0 ? p->uidnext : p->highest + 1,
+		    .uidnext =
+			p->uidnext > p->highest ? p->uidnext : p->highest + 1,
 		    .modseq = p->modseq,
 		    .messages = p->messages } };
 }

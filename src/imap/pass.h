@@ -7,9 +7,9 @@
 
 /*
  * One pass over a mailbox: contiguous UID ranges of about IMAP_PASS_STEP
- * messages, whose edges are found first, so that sparse UIDs cost nothing and
- * memory does not depend on the mailbox.  At most one range is asked ahead of
- * the one that is being told.
+ * messages, so that memory does not depend on the mailbox.  Where UIDNEXT is
+ * far above EXISTS their edges are found first, so that sparse UIDs cost
+ * nothing.  At most one range is asked ahead of the one that is being told.
  */
 enum {
 	IMAP_PASS_STEP = 1000,
@@ -34,7 +34,8 @@ struct imap_pass {
 	uint64_t next, last; /* ranges still to be cut: [next, last] */
 	uint32_t *edges;     /* ascending UIDs at which ranges end */
 	size_t edge_count, edge_at;
-	bool blind; /* edges could not be asked: cut by width */
+	bool blind; /* no edges: cut by width */
+	bool dense; /* none were needed: UIDNEXT is taken at its word */
 	uint64_t width;
 	struct imap_range again[72]; /* halves of refused ranges, a stack */
 	size_t again_count;

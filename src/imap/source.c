@@ -117,6 +117,7 @@ recall(void *data, const uint64_t *okeys, size_t n, struct err *err)
 static void
 told(struct imap_source *i, const struct source_event *e)
 {
+	i->offered = i->offered || e->kind == SOURCE_SEEN;
 	if (e->placement.okey == 0)
 		i->bodies.gap = true;
 	else if (e->kind == SOURCE_SEEN || e->kind == SOURCE_BAD)
@@ -215,14 +216,15 @@ tell(struct imap_source *i, struct source_event *e)
 	return imap_pass_tell(&i->now.pass, e);
 }
 
-/* Read one response, or see that bodies must be taken first. */
+/* Read one response, or see that bodies must be taken first, or can be asked
+ * for meanwhile. */
 static bool
 read_more(struct imap_source *i, bool *later, struct err *err)
 {
 	unsigned tag = imap_changes_flying(&i->now.changes);
 	if (tag == 0 && i->now.pass.flying != NULL)
 		tag = i->now.pass.flying->tag;
-	*later = tag != 0 && imap_bodies_ahead(&i->bodies, tag);
+	*later = tag != 0 && (i->offered || imap_bodies_ahead(&i->bodies, tag));
 
 	return tag == 0 || *later || imap_flow_step(i, err);
 }
@@ -271,6 +273,7 @@ announce(void *data, struct source_event *e, struct err *err)
 		}
 	}
 	*e = (struct source_event){ .kind = SOURCE_LATER };
+	i->offered = false;
 
 	return true;
 }
@@ -280,6 +283,7 @@ request(void *data, const uint64_t *okeys, const uint64_t *sizes, size_t n,
     struct err *err)
 {
 	struct imap_source *i = data;
+	i->offered = false;
 	for (size_t k = 0; k < n; k++) {
 		if (okeys[k] == 0 || okeys[k] > UINT32_MAX)
 			return err_set(err, ERR_MESSAGE, ERR_OTHER,

@@ -83,7 +83,7 @@ struct run {
 	uint64_t asked[KEPT_MAX];
 	size_t asked_count, answered;
 	uint64_t seen, alive; /* the highest so far */
-	bool delta;
+	bool delta, fresh;    /* SEEN was told since the last LATER */
 };
 
 /* Tags as they stand in the seeds: AAAA1. */
@@ -244,6 +244,7 @@ note_seen(struct run *r, const struct source_event *e)
 	check_placement(r, &e->placement);
 	MUST(e->placement.okey > r->seen);
 	r->seen = e->placement.okey;
+	r->fresh = true;
 	if (e->placement.keyword_count > 0 && e->placement.zone != 0)
 		fuzz_reach(SEEN_TOLD);
 	ask_body(r, &e->placement);
@@ -296,7 +297,8 @@ note_event(struct run *r, const struct source_event *e)
 		note_range(r, e, false);
 		break;
 	case SOURCE_LATER:
-		MUST(r->answered < r->asked_count);
+		MUST(r->answered < r->asked_count || r->fresh);
+		r->fresh = false;
 		break;
 	case SOURCE_BAD:
 		MUST(e->why.text[0] != '\0');

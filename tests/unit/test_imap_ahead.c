@@ -125,7 +125,7 @@ read_box(struct source *s, const char *coming)
 }
 
 static void
-expect_both(const struct script_step *steps, uint64_t in_b)
+expect_of_b(const struct script_step *steps, uint64_t exists, uint64_t listed)
 {
 	struct script script = { .capabilities = CAPS, .steps = steps };
 	struct script_server server = script_start(&script);
@@ -141,12 +141,18 @@ expect_both(const struct script_step *steps, uint64_t in_b)
 	ck_assert(a.complete);
 	ck_assert_msg(open_box(&s, "B", &opened, &err), "%s", err.text);
 	ck_assert_int_eq(opened.uidvalidity, 8);
-	ck_assert_int_eq(opened.messages, in_b);
+	ck_assert_int_eq(opened.messages, exists);
 	struct seen b = read_box(&s, NULL);
-	ck_assert_int_eq(b.bodies, in_b);
-	ck_assert(b.complete);
+	ck_assert_int_eq(b.bodies, listed);
+	ck_assert(b.complete == (exists == listed));
 	s.ops->close(&s.data, true);
 	ck_assert_int_eq(script_end(&server), 0);
+}
+
+static void
+expect_both(const struct script_step *steps, uint64_t in_b)
+{
+	expect_of_b(steps, in_b, in_b);
 }
 
 START_TEST(a_mailbox_asked_for_ahead_is_read_whole)
@@ -158,6 +164,29 @@ START_TEST(a_mailbox_asked_for_ahead_is_read_whole)
 		{ "UID FETCH 1:2 (UID FLAGS", LINE("1") LINE("2") "@ OK\r\n" },
 		{ "BODY.PEEK", BODY("1") BODY("2") "@ OK\r\n" }, END };
 	expect_both(steps, 2);
+}
+END_TEST
+
+/* Few gaps: no edges are asked, for which the list would have to wait. */
+START_TEST(the_first_range_of_a_large_mailbox_is_asked_for_ahead)
+{
+	static const struct script_step steps[] = {
+		{ "LIST \"\" \"*\" RETURN",
+		    "* LIST () \"/\" A\r\n"
+		    "* STATUS A (MESSAGES 1 UIDNEXT 2 UIDVALIDITY 7)\r\n"
+		    "* LIST () \"/\" B\r\n"
+		    "* STATUS B (MESSAGES 1100 UIDNEXT 1200 UIDVALIDITY 8)\r\n"
+		    "@ OK\r\n" },
+		OPENED("A", "1", "2", "7"), TOLD_A,
+		{ "BODY.PEEK", BODY("1") "@ OK\r\n" },
+		OPENED("B", "1100", "1200", "8"),
+		{ "UID FETCH 1:1000 (UID FLAGS",
+		    LINE("1") LINE("2") "@ OK\r\n" },
+		{ "UID FETCH 1001:1199 (UID FLAGS", "@ OK\r\n" },
+		{ "UID FETCH 1200:* (UID FLAGS", LINE("2") "@ OK\r\n" },
+		{ "BODY.PEEK", BODY("1") BODY("2") "@ OK\r\n" }, END
+	};
+	expect_of_b(steps, 1100, 2);
 }
 END_TEST
 
@@ -305,6 +334,8 @@ suite_imap_ahead(void)
 	TCase *tests = tcase_create("ahead");
 	tcase_set_timeout(tests, 60);
 	tcase_add_test(tests, a_mailbox_asked_for_ahead_is_read_whole);
+	tcase_add_test(
+	    tests, the_first_range_of_a_large_mailbox_is_asked_for_ahead);
 	tcase_add_test(
 	    tests, a_mailbox_that_grew_since_its_status_is_asked_again);
 	tcase_add_test(tests, lines_are_told_of_the_mailbox_whose_turn_it_is);

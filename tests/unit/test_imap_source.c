@@ -107,7 +107,7 @@ haul(struct source *s, struct heard *h, bool bodies)
 			    (unsigned long long)h->end.placement.okey);
 			break;
 		case SOURCE_LATER:
-			if (!take_body(s, h))
+			if (h->answered < h->asked && !take_body(s, h))
 				return false;
 			break;
 		default:
@@ -453,10 +453,49 @@ START_TEST(a_throttled_window_is_asked_again_after_the_pause)
 }
 END_TEST
 
+/* Else nothing comes while the next range is on its way. */
+START_TEST(bodies_can_be_asked_for_before_the_next_range_has_come)
+{
+	static const struct script_step steps[] = {
+		{ "EXAMINE", "* 1500 EXISTS\r\n* OK [UIDVALIDITY 7] v\r\n"
+			     "* OK [UIDNEXT 1501] n\r\n@ OK\r\n" },
+		{ "UID FETCH 1:1000 (", LINE("5", "6") "@ OK\r\n" },
+		{ "UID FETCH 1001:1500 (", LINE("7", "1100") "@ OK\r\n" },
+		{ "UID FETCH 6 (UID BODY.PEEK[])",
+		    B("5", "6", "fff") "@ OK\r\n" },
+		END
+	};
+	static const enum source_event_kind told[] = { SOURCE_SEEN,
+		SOURCE_LATER, SOURCE_SEEN };
+	struct script script = { .steps = steps };
+	struct script_server server = script_start(&script);
+	struct imap_options o = options_for(&server);
+	struct source s = { 0 };
+	struct source_opened opened;
+	struct source_event e;
+	struct source_body body = { 0 };
+	const uint64_t uid = 6, size = 3;
+	struct err err;
+	ck_assert(imap_source_new(&s, &o, &err));
+	ck_assert(s.ops->open(s.data, "INBOX", NULL, &opened, &err));
+	for (size_t i = 0; i < sizeof(told) / sizeof(told[0]); i++) {
+		ck_assert(s.ops->announce(s.data, &e, &err));
+		ck_assert_int_eq(e.kind, told[i]);
+		if (i == 1)
+			ck_assert(s.ops->request(s.data, &uid, &size, 1, &err));
+	}
+	ck_assert(s.ops->body(s.data, &body, &err));
+	ck_assert_uint_eq(body.okey, 6);
+	content_free(&body.content);
+	s.ops->close(&s.data, true);
+	ck_assert_int_eq(script_end(&server), 0);
+}
+END_TEST
+
 #define MANY                                                             \
 	{                                                                \
 		"EXAMINE", "* 2500 EXISTS\r\n* OK [UIDVALIDITY 7] v\r\n" \
-			   "* OK [UIDNEXT 3001] n\r\n@ OK\r\n"           \
+			   "* OK [UIDNEXT 4001] n\r\n@ OK\r\n"           \
 	}
 
 static const struct {
@@ -467,27 +506,33 @@ static const struct {
 	{ { MANY,
 	      { "FETCH 500,1500,2500 (UID)",
 		  "* 500 FETCH (UID 600)\r\n* 9 FETCH (UID 9)\r\n"
-		  "* 1500 FETCH (UID 1800)\r\n* 2500 FETCH (UID 3000)\r\n"
+		  "* 1500 FETCH (UID 1800)\r\n* 2500 FETCH (UID 4000)\r\n"
 		  "@ OK\r\n" },
 	      { "UID FETCH 1:600 (", LINE("5", "6") "@ OK\r\n" },
 	      { "UID FETCH 601:1800 (", LINE("7", "700") "@ OK\r\n" },
-	      { "UID FETCH 1801:3000 (", LINE("8", "1801") "@ OK\r\n" }, END },
+	      { "UID FETCH 1801:4000 (", LINE("8", "1801") "@ OK\r\n" }, END },
 	    "6 700 1801" },
 	/* Refused: by width, which grows where there is little. */
 	{ { MANY, { "FETCH 500,1500,2500 (UID)", "@ BAD no\r\n" },
 	      { "UID FETCH 1:1000 (", LINE("5", "6") "@ OK\r\n" },
-	      { "UID FETCH 1001:3000 (", LINE("8", "1801") "@ OK\r\n" }, END },
+	      { "UID FETCH 1001:3000 (", LINE("8", "1801") "@ OK\r\n" },
+	      { "UID FETCH 3001:4000 (", "@ OK\r\n" }, END },
 	    "6 1801" },
 	/* A UIDNEXT below the last UID is a lie. */
+	{ { { "EXAMINE", "* 1500 EXISTS\r\n* OK [UIDVALIDITY 7] v\r\n"
+			 "* OK [UIDNEXT 2600] n\r\n@ OK\r\n" },
+	      { "FETCH 500,1500 (UID)", "* 500 FETCH (UID 600)\r\n"
+					"* 1500 FETCH (UID 3000)\r\n@ OK\r\n" },
+	      { "UID FETCH 1:600 (", "@ OK\r\n" },
+	      { "UID FETCH 601:3000 (", LINE("8", "3000") "@ OK\r\n" }, END },
+	    "3000" },
+	/* Few gaps: nothing is asked first; in the end, what UIDNEXT hides. */
 	{ { { "EXAMINE", "* 2500 EXISTS\r\n* OK [UIDVALIDITY 7] v\r\n"
 			 "* OK [UIDNEXT 2600] n\r\n@ OK\r\n" },
-	      { "FETCH 500,1500,2500 (UID)",
-		  "* 500 FETCH (UID 600)\r\n* 1500 FETCH (UID 1800)\r\n"
-		  "* 2500 FETCH (UID 3000)\r\n@ OK\r\n" },
-	      { "UID FETCH 1:600 (", "@ OK\r\n" },
-	      { "UID FETCH 601:1800 (", "@ OK\r\n" },
-	      { "UID FETCH 1801:3000 (", LINE("8", "3000") "@ OK\r\n" }, END },
-	    "3000" },
+	      { "UID FETCH 1:1000 (", LINE("5", "6") "@ OK\r\n" },
+	      { "UID FETCH 1001:2599 (", LINE("8", "1801") "@ OK\r\n" },
+	      { "UID FETCH 2600:* (", LINE("2500", "3000") "@ OK\r\n" }, END },
+	    "6 1801 3000" },
 };
 
 START_TEST(large_mailboxes_are_cut_into_ranges_without_gaps)
@@ -762,6 +807,8 @@ suite_imap_source(void)
 	tcase_add_loop_test(t, octet_by_octet_is_the_same, 0, n);
 	tcase_add_test(t, a_flood_of_junk_is_skipped);
 	tcase_add_test(t, a_throttled_window_is_asked_again_after_the_pause);
+	tcase_add_test(
+	    t, bodies_can_be_asked_for_before_the_next_range_has_come);
 	tcase_add_loop_test(t, large_mailboxes_are_cut_into_ranges_without_gaps,
 	    0, sizeof(edges) / sizeof(edges[0]));
 	tcase_add_test(t, a_pass_that_goes_on_tells_only_what_is_new);
