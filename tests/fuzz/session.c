@@ -25,7 +25,8 @@ enum ask {
 	ASK_ONLY_NEW = 2,    /* of one without */
 	ASK_MESSAGE_IDS = 4, /* a re-match */
 	ASK_STATUSES = 8,
-	ASK_PREAUTH = 16
+	ASK_PREAUTH = 16,
+	ASK_NEXT = 64 /* another mailbox after it, told while bodies come */
 };
 
 enum { EVENTS_MAX = 3000, KEPT_MAX = 256, FAILURES_MAX = 20 };
@@ -49,6 +50,7 @@ enum {
 	PAUSED,
 	ENDED,
 	COMPLETE,
+	NEXT_COMPLETE,
 	QUOTA_TOLD
 };
 
@@ -71,6 +73,7 @@ static const char *const marks[] = {
 	[PAUSED] = "a pause asked for",
 	[ENDED] = "the end of a pass",
 	[COMPLETE] = "a complete pass",
+	[NEXT_COMPLETE] = "a complete pass over the next mailbox",
 	[QUOTA_TOLD] = "a quota",
 };
 
@@ -83,7 +86,8 @@ struct run {
 	uint64_t asked[KEPT_MAX];
 	size_t asked_count, answered;
 	uint64_t seen, alive; /* the highest so far */
-	bool delta, fresh;    /* SEEN was told since the last LATER */
+	bool delta, fresh; /* SEEN was told since the last LATER */
+	bool second;       /* it is the mailbox that comes next */
 };
 
 /* Tags as they stand in the seeds: AAAA1. */
@@ -274,7 +278,7 @@ note_end(struct run *r, const struct source_event *e)
 	    (unsigned long long)e->expunged);
 	/* Later passes begin behind all that was told. */
 	MUST(!e->complete || e->state.uidnext > r->seen);
-	fuzz_reach(e->complete ? COMPLETE : ENDED);
+	fuzz_reach(!e->complete ? ENDED : r->second ? NEXT_COMPLETE : COMPLETE);
 }
 
 static void
@@ -312,6 +316,8 @@ note_event(struct run *r, const struct source_event *e)
 	buf_char(r->told, '\n');
 }
 
+static const struct source_state first;
+
 static void
 pass(struct run *r)
 {
@@ -327,6 +333,9 @@ pass(struct run *r)
 		}
 		note_event(r, &e);
 		if (e.kind == SOURCE_END) {
+			if ((r->ask & ASK_NEXT) && !r->second)
+				r->source.ops->next(
+				    r->source.data, "a/b", &first);
 			take_bodies(r);
 			return;
 		}
@@ -336,22 +345,14 @@ pass(struct run *r)
 }
 
 static bool
-open_mailbox(struct run *r, struct err *err)
+open_as(struct run *r, const char *name, const struct source_state *state,
+    struct err *err)
 {
-	struct source_state state = { 0 };
 	struct source_opened opened;
-	if (r->ask & (ASK_DELTA | ASK_ONLY_NEW))
-		state = (struct source_state){
-			.uidvalidity = 7, .uidnext = 10, .messages = 9
-		};
-	if (r->ask & ASK_DELTA)
-		state.modseq = 100;
-	state.only_new = (r->ask & ASK_ONLY_NEW) != 0;
-	state.message_ids = (r->ask & ASK_MESSAGE_IDS) != 0;
-	if (!r->source.ops->open(r->source.data, "INBOX", &state, &opened, err))
+	if (!r->source.ops->open(r->source.data, name, state, &opened, err))
 		return false;
 	MUST(opened.uidvalidity > 0 && opened.uidvalidity <= UINT32_MAX);
-	r->delta = state.uidnext != 0;
+	r->delta = state->uidnext != 0;
 	buf_fmt(r->told, "opened %llu %llu %llu %llu %s\n",
 	    (unsigned long long)opened.uidvalidity,
 	    (unsigned long long)opened.uidnext,
@@ -361,6 +362,36 @@ open_mailbox(struct run *r, struct err *err)
 	fuzz_reach(OPENED);
 
 	return true;
+}
+
+static bool
+open_mailbox(struct run *r, struct err *err)
+{
+	struct source_state state = { 0 };
+	if (r->ask & (ASK_DELTA | ASK_ONLY_NEW))
+		state = (struct source_state){
+			.uidvalidity = 7, .uidnext = 10, .messages = 9
+		};
+	if (r->ask & ASK_DELTA)
+		state.modseq = 100;
+	state.only_new = (r->ask & ASK_ONLY_NEW) != 0;
+	state.message_ids = (r->ask & ASK_MESSAGE_IDS) != 0;
+
+	return open_as(r, "INBOX", &state, err);
+}
+
+static void
+read_next(struct run *r)
+{
+	struct err err;
+	r->second = true;
+	r->asked_count = r->answered = 0;
+	r->seen = r->alive = 0;
+	r->fresh = false;
+	if (open_as(r, "a/b", &first, &err))
+		pass(r);
+	else
+		note_err(r, &err);
 }
 
 /* ---- a session ---- */
@@ -408,6 +439,8 @@ talk(struct run *r)
 		pass(r);
 	else
 		note_err(r, &err);
+	if (r->ask & ASK_NEXT)
+		read_next(r);
 }
 
 /* False: no login. */
