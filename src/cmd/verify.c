@@ -17,6 +17,7 @@
 #include "progress.h"
 #include "rows.h"
 #include "screen.h"
+#include "verify_placed.h"
 #include "verify_told.h"
 
 enum { LIST_STEP = 64, DAY_S = 86400 };
@@ -83,6 +84,12 @@ static void
 volume_finding(void *arg, const struct archive_finding *f)
 {
 	found(arg, f->volume, f->entry, f->what);
+}
+
+static void
+found_at(void *arg, const char *where, const char *entry, const char *what)
+{
+	found(arg, where, entry, what);
 }
 
 /* ---- what the index says ---- */
@@ -249,12 +256,6 @@ check_manifests(struct verifying *v, struct err *err)
 	return true;
 }
 
-static void
-told_finding(void *arg, const char *run, const char *where, const char *what)
-{
-	found(arg, run, where, what);
-}
-
 /* What whole manifests tell of the index. */
 static bool
 check_told(struct verifying *v, struct err *err)
@@ -265,7 +266,7 @@ check_told(struct verifying *v, struct err *err)
 			.dir = v->archive.dir,
 			.run = &v->runs[i],
 			.last = i + 1 == v->run_count,
-			.found = told_finding,
+			.found = found_at,
 			.arg = v };
 		if (v->seen[i] == MANIFEST_WHOLE && !stop_asked())
 			ok = told_check(&told, err);
@@ -296,111 +297,6 @@ nowhere(void *arg, const void *data, size_t n, struct err *err)
 	return true;
 }
 
-/* Is what the row's own entry holds where the index would look for it? */
-static bool
-is_its_place(const struct message_parts *parts, const struct catalog_row *row)
-{
-	return parts->split == (row->claim == CLAIM_REFERENCE) &&
-	       parts->frame == row->frame && parts->offset == row->offset;
-}
-
-/* The index knows one copy of a content in a volume: where a row is another
- * copy, what the index would read has to be read to be sure of it. */
-static bool
-check_place(struct verifying *v, const char *volume,
-    const struct catalog_row *row, struct err *err)
-{
-	struct message_parts parts;
-	struct err why;
-	bool found_parts = false;
-	if (!index_parts(
-		v->archive.index, row->sha256, &parts, &found_parts, err))
-		return false;
-	if (!found_parts || parts.size != row->size ||
-	    parts.header_size != row->header_size)
-		found(v, volume, row->entry,
-		    "the index doesn't know where its octets are");
-	else if (strcmp(parts.volume, volume) == 0 &&
-		 !is_its_place(&parts, row) &&
-		 !archive_reader_message(v->again, &parts, nowhere, v, &why))
-		found(v, volume, row->entry,
-		    "the index looks for its octets in another place");
-
-	return true;
-}
-
-/* Every placement that the index has in a volume has to be in its catalog,
- * the same in all that never changes, and no other. */
-static bool
-compare_rows(struct verifying *v, const struct sealed_volume *volume,
-    const struct archive_verified *catalog, struct err *err)
-{
-	struct index_query query = { .volume = volume->name, .outcome = -1 };
-	struct index_rows *rows;
-	uint64_t n = 0, sum = 0;
-	if (!index_rows_open(v->archive.index, &rows, &query, err))
-		return false;
-	bool ok = true, end = false;
-	while (ok && !end) {
-		struct index_row row;
-		ok = index_rows_next(rows, &row, &end, err);
-		if (!ok || end)
-			continue;
-		n++;
-		sum += archive_row_sum(&row.row);
-		ok = check_place(v, volume->name, &row.row, err);
-	}
-	index_rows_close(&rows);
-	if (ok && n != catalog->catalog_rows) {
-		char text[120];
-		snprintf(text, sizeof(text),
-		    "the index holds %" PRIu64 " messages of it, its catalog "
-		    "%" PRIu64,
-		    n, catalog->catalog_rows);
-		found(v, volume->name, NULL, text);
-	} else if (ok && sum != catalog->rows_sum) {
-		found(v, volume->name, NULL,
-		    "the index tells other things of its messages than its "
-		    "catalog");
-	}
-
-	return ok;
-}
-
-/* Messages are read by the index's frames, so they have to be the volume's. */
-static bool
-compare_frames(
-    struct verifying *v, const struct sealed_volume *volume, struct err *err)
-{
-	const struct frame_info *own;
-	struct frame_info *known = NULL;
-	struct err why;
-	size_t own_count, count = 0;
-	/* A table that can't be read was reported before. */
-	if (!archive_reader_seek_table(
-		v->reader, volume->name, &own, &own_count, &why))
-		return true;
-	if (!index_frames(
-		v->archive.index, volume->name, &known, &count, err)) {
-		if (err->code != ERR_DAMAGED)
-			return false;
-		found(v, volume->name, NULL, err->text);
-		return true;
-	}
-	bool same = count == volume->frames && count <= own_count;
-	for (size_t i = 0; i < count && same; i++)
-		same = known[i].offset == own[i].offset &&
-		       known[i].plain == own[i].plain &&
-		       known[i].csize == own[i].csize &&
-		       known[i].dsize == own[i].dsize;
-	free(known);
-	if (!same)
-		found(v, volume->name, NULL,
-		    "the index's frames aren't those of its seek table");
-
-	return true;
-}
-
 static bool
 check_sealed(struct verifying *v, size_t i, struct err *err)
 {
@@ -420,8 +316,17 @@ check_sealed(struct verifying *v, size_t i, struct err *err)
 	if (!whole || sums.findings > 0)
 		return true;
 
-	return compare_frames(v, volume, err) &&
-	       compare_rows(v, volume, &sums, err);
+	const struct placed placed = { .index = v->archive.index,
+		.reader = v->reader,
+		.again = v->again,
+		.volume = volume->name,
+		.frames = volume->frames,
+		.catalog = &sums,
+		.octets = &v->sums.octets,
+		.found = found_at,
+		.arg = v };
+
+	return placed_check(&placed, err);
 }
 
 /* A volume that a run left open has no catalog yet: its messages are read one
