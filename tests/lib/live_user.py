@@ -120,10 +120,14 @@ class User:
                 self.day, re.sub("[^a-z]", "", name)))), "RENAME")
             self.did["renamed"] += 1
 
-    def delete(self):
+    def leaves(self):
+        """Those that have none below them."""
         others = self.others()
-        leaves = [n for n in others
-                  if not any(o.startswith(n + "/") for o in others)]
+        return [n for n in others
+                if not any(o.startswith(n + "/") for o in others)]
+
+    def delete(self):
+        leaves = self.leaves()
         if len(leaves) > 3:
             must(self.imap.select("INBOX"), "SELECT")
             must(self.imap.delete(quoted(self.rng.choice(leaves))), "DELETE")
@@ -131,10 +135,11 @@ class User:
 
     def made_anew(self):
         """The same mail in a mailbox of the same name: another UIDVALIDITY."""
-        others = self.others()
-        if not others:
+        leaves = self.leaves()
+        if not leaves:
             return
-        name = max(others, key=lambda n: len(self.select(n)))
+        # With one below it, the empty one could not be deleted.
+        name = max(leaves, key=lambda n: len(self.select(n)))
         must(self.imap.select("INBOX"), "SELECT")
         must(self.imap.rename(quoted(name), '"for a moment"'), "RENAME")
         must(self.imap.create(quoted(name)), "CREATE")
