@@ -340,7 +340,8 @@ static const struct {
 	{ "z(d) + table([(20, 5), (len(z(d)) - 20, len(d))])", "damaged" },
 	/* Two frames behind one row. */
 	{ "z(d) + z(d) + table([(2 * len(z(d)), 2 * len(d))])", "damaged" },
-	/* No content size; 4 GiB of zeros in little; a window of 2 GiB. */
+	/* No content size; 4 GiB of zeros in little, which zstd would read to
+	 * its end; a window of 2 GiB. */
 	{ "pipe('') + table([(len(pipe('')), len(d))])", "damaged" },
 	{ "bomb() + table([(len(bomb()), 0xffffffff)])", "too large" },
 	{ "bomb() + table([(len(bomb()), 1 << 24)])", "damaged" },
@@ -361,8 +362,11 @@ static const char hostile_lib[] =
     "        stdout=subprocess.PIPE).stdout\n"
     "def z(x): return run('zstd -q --check --stream-size=%d' % len(x), x)\n"
     "def pipe(o): return run('cat | zstd -q --check ' + o, d)\n"
-    "def bomb(): return run('head -c 4294967295 /dev/zero | '\n"
-    "    'zstd -q --check --stream-size=4294967295')\n"
+    "def bomb():\n"
+    "    block = (1 << 17 << 3 | 2).to_bytes(3, 'little') + b'\\0'\n"
+    "    last = ((1 << 17) - 1 << 3 | 3).to_bytes(3, 'little') + b'\\0'\n"
+    "    return (struct.pack('<IBBQ', 0xFD2FB528, 0xC4, 0x58, (1 << 32) - 1)\n"
+    "        + 32767 * block + last + bytes.fromhex('2e4c0495'))\n"
     "def table(rows, count=None, flags=0, head=0x184D2A5E):\n"
     "    r = b''.join(struct.pack('<II', *x) for x in rows)\n"
     "    return struct.pack('<II', head, len(r) + 9) + r + struct.pack(\n"
