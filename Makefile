@@ -82,8 +82,8 @@ $(B)/gen/suites.h: $(UNITS)
 
 $(B)/tests/unit/main.o: $(B)/gen/suites.h
 
-$(B)/unit: $(UNITOBJ) $(B)/tests/unit/main.o $(LIBOBJ)
-	$(CC) $(LDFLAGS) -o $@ $^ $(LDLIBS) $(shell pkg-config --libs check)
+$(B)/unit: $(UNITOBJ) $(B)/tests/unit/main.o $(B)/tests/unit/marks.o $(LIBOBJ)
+	$(CC) $(LDFLAGS) -Wl,--wrap=_mark_point -o $@ $^ $(LDLIBS) $(shell pkg-config --libs check)
 
 $(B)/it: $(B)/tests/it/main.o
 	$(CC) $(LDFLAGS) -o $@ $^ $(shell pkg-config --libs check)
