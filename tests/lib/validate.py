@@ -1,7 +1,9 @@
 #!/usr/bin/env python3
-"""validate.py SCHEMA <LINES: hold each line, a JSON value, to a JSON Schema.
+"""validate.py SCHEMA [--each] <LINES: hold each line, a JSON value, to a JSON
+Schema.
 
 Prints the number of lines; exit 1 with the first violations if there are any.
+With --each, prints "valid" or "invalid" for each line.
 """
 import json
 import sys
@@ -9,12 +11,16 @@ import sys
 import jsonschema
 
 
-def main(path):
+def main(path, each=False):
     with open(path) as file:
         schema = json.load(file)
     jsonschema.Draft202012Validator.check_schema(schema)
     # A manifest's lines refer to the catalog's schema beside it.
     validator = jsonschema.Draft202012Validator(schema)
+    if each:
+        for line in sys.stdin:
+            print("valid" if validator.is_valid(json.loads(line)) else "invalid")
+        return
     lines = wrong = 0
     for line in sys.stdin:
         lines += 1
@@ -27,4 +33,4 @@ def main(path):
     sys.exit(1 if wrong or not lines else 0)
 
 
-main(sys.argv[1])
+main(sys.argv[1], sys.argv[2:] == ["--each"])
