@@ -75,6 +75,9 @@ struct world {
 void world_set_up(void);
 void world_tear_down(void);
 struct world *world_new(enum world_mode);
+/* With one mailbox that holds n messages and, unless NULL, an empty one. */
+struct world *world_of(
+    enum world_mode, const char *full, const char *empty, int n);
 void world_free(struct world *);
 
 struct world_box *world_add(struct world *, const char *name);

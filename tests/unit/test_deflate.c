@@ -1,88 +1,18 @@
 /* A compressed wire: octets both ways, and peers that don't compress mail. */
-#include <arpa/inet.h>
-#include <check.h>
-#include <netinet/in.h>
-#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
-#include <sys/wait.h>
-#include <unistd.h>
 #include <zlib.h>
 
 #include "base/buf.h"
 #include "base/mem.h"
 #include "net/deflated.h"
 #include "net/wire.h"
+#include "peer.h"
 
 Suite *suite_deflate(void);
 
 static const char ok[] = "A1 OK DEFLATE active\r\n";
-
-static pid_t server;
-
-/* One connection, served by act in a process of its own; it says OK first. */
-static uint16_t
-serve(void (*act)(int fd, int arg), int arg)
-{
-	struct sockaddr_in in = { .sin_family = AF_INET,
-		.sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
-	socklen_t len = sizeof(in);
-	int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-	ck_assert_int_eq(bind(fd, (struct sockaddr *)&in, len), 0);
-	ck_assert_int_eq(listen(fd, 1), 0);
-	ck_assert_int_eq(getsockname(fd, (struct sockaddr *)&in, &len), 0);
-	server = fork();
-	ck_assert_int_ge(server, 0);
-	if (server == 0) {
-		int peer = accept(fd, NULL, NULL);
-		if (peer >= 0)
-			act(peer, arg);
-		_exit(0);
-	}
-	close(fd);
-
-	return ntohs(in.sin_port);
-}
-
-static void
-end_server(void)
-{
-	if (server <= 0)
-		return;
-	kill(server, SIGKILL);
-	waitpid(server, NULL, 0);
-	server = 0;
-}
-
-static void
-send_all(int fd, const void *data, size_t n)
-{
-	const char *at = data;
-	while (n > 0) {
-		ssize_t r = send(fd, at, n, MSG_NOSIGNAL);
-		if (r <= 0)
-			_exit(1);
-		at += r;
-		n -= (size_t)r;
-	}
-}
-
-static void
-wait_for_hang_up(int fd)
-{
-	char octets[4096];
-	while (recv(fd, octets, sizeof(octets), 0) > 0)
-		;
-}
-
-static uint32_t
-next_random(uint32_t *state)
-{
-	*state = *state * 1664525 + 1013904223;
-
-	return *state >> 8;
-}
 
 static void
 packer(z_stream *z)
@@ -142,15 +72,15 @@ make_stream(uint32_t seed)
 {
 	char *stream = mem_new(STREAM);
 	for (size_t i = 0; i < STREAM; i++)
-		stream[i] = next_random(&seed) % 3 != 0 && i > 5000
+		stream[i] = peer_random(&seed) % 3 != 0 && i > 5000
 				? stream[i - 4000]
-				: (char)next_random(&seed);
+				: (char)peer_random(&seed);
 
 	return stream;
 }
 
 static void
-send_stream(int fd, int seed)
+send_stream(int fd, uint32_t seed)
 {
 	static const int flushes[] = { Z_NO_FLUSH, Z_SYNC_FLUSH,
 		Z_PARTIAL_FLUSH, Z_FULL_FLUSH, Z_BLOCK };
@@ -162,14 +92,14 @@ send_stream(int fd, int seed)
 	/* The OK and the first compressed octets in one segment. */
 	buf_str(&out, ok);
 	for (size_t at = 0; at < STREAM;) {
-		size_t n = 1 + next_random(&state) % 150000;
+		size_t n = 1 + peer_random(&state) % 150000;
 		n = n > STREAM - at ? STREAM - at : n;
 		pack(&z, &out, stream + at, n,
 		    at + n == STREAM ? Z_SYNC_FLUSH
-				     : flushes[next_random(&state) % 5]);
+				     : flushes[peer_random(&state) % 5]);
 		at += n;
-		size_t some = out.len - next_random(&state) % (out.len / 2 + 1);
-		send_all(fd, out.data, at == STREAM ? out.len : some);
+		size_t some = out.len - peer_random(&state) % (out.len / 2 + 1);
+		peer_send(fd, out.data, at == STREAM ? out.len : some);
 		buf_consume(&out, at == STREAM ? out.len : some);
 	}
 	buf_free(&out);
@@ -190,14 +120,14 @@ step_peek(struct reader *r)
 	const char *data;
 	size_t len, left = STREAM - r->at;
 	struct err err;
-	size_t min = next_random(&r->random) % (WIRE_READ_AHEAD + 1);
+	size_t min = peer_random(&r->random) % (WIRE_READ_AHEAD + 1);
 	min = min > left ? left : min;
 	do
 		ck_assert(wire_peek(r->wire, min, &data, &len, &err));
 	while (len < min);
 	ck_assert_uint_le(len, left);
 	ck_assert(memcmp(data, r->stream + r->at, len) == 0);
-	size_t take = next_random(&r->random) % (len + 1);
+	size_t take = peer_random(&r->random) % (len + 1);
 	wire_take(r->wire, take);
 	r->at += take;
 }
@@ -207,9 +137,9 @@ step_read(struct reader *r)
 {
 	static char out[200000];
 	struct err err;
-	size_t most = next_random(&r->random) % 2 ? 100 : sizeof(out);
+	size_t most = peer_random(&r->random) % 2 ? 100 : sizeof(out);
 	size_t got =
-	    wire_read(r->wire, out, 1 + next_random(&r->random) % most, &err);
+	    wire_read(r->wire, out, 1 + peer_random(&r->random) % most, &err);
 	ck_assert_uint_ge(got, 1);
 	ck_assert_uint_le(got, STREAM - r->at);
 	ck_assert(memcmp(out, r->stream + r->at, got) == 0);
@@ -219,11 +149,12 @@ step_read(struct reader *r)
 START_TEST(any_sequence_of_reads_gives_what_was_compressed)
 {
 	char *stream = make_stream((uint32_t)_i);
-	struct reader r = { .wire = dial_compressed(serve(send_stream, _i)),
+	struct reader r = { .wire =
+				dial_compressed(peer_serve(send_stream, _i)),
 		.stream = stream,
 		.random = (uint32_t)_i + 99 };
 	while (r.at < STREAM)
-		if (next_random(&r.random) % 2 != 0)
+		if (peer_random(&r.random) % 2 != 0)
 			step_peek(&r);
 		else
 			step_read(&r);
@@ -248,7 +179,7 @@ enum { COMMANDS = 50 };
 
 /* Each command is answered by its own octets, once it is here whole. */
 static void
-echo(int fd, int arg)
+echo(int fd, uint32_t arg)
 {
 	struct buf out = { 0 };
 	char raw[4096], line[300000];
@@ -258,7 +189,7 @@ echo(int fd, int arg)
 	packer(&z);
 	if (inflateInit2(&back, -15) != Z_OK)
 		_exit(4);
-	send_all(fd, ok, strlen(ok));
+	peer_send(fd, ok, strlen(ok));
 	for (;;) {
 		ssize_t n = recv(fd, raw, sizeof(raw), 0);
 		if (n <= 0)
@@ -274,25 +205,25 @@ echo(int fd, int arg)
 			continue;
 		buf_clear(&out);
 		pack(&z, &out, line, len, Z_SYNC_FLUSH);
-		send_all(fd, out.data, out.len);
+		peer_send(fd, out.data, out.len);
 		len = 0;
 	}
 }
 
 START_TEST(each_command_leaves_whole_when_it_is_flushed)
 {
-	struct wire *w = dial_compressed(serve(echo, 0));
+	struct wire *w = dial_compressed(peer_serve(echo, 0));
 	uint32_t random = 7;
 	struct err err;
 	for (int i = 0; i < COMMANDS; i++) {
 		/* The last two don't fit into what is coalesced. */
 		size_t n =
-		    i < COMMANDS - 2 ? 1 + next_random(&random) % 3000 : 200000;
+		    i < COMMANDS - 2 ? 1 + peer_random(&random) % 3000 : 200000;
 		char *line = mem_new(n);
 		const char *data;
 		size_t len = 0;
 		for (size_t k = 0; k + 1 < n; k++)
-			line[k] = (char)('a' + next_random(&random) % 26);
+			line[k] = (char)('a' + peer_random(&random) % 26);
 		line[n - 1] = '\n';
 		ck_assert(wire_write(w, line, n / 2, &err));
 		ck_assert(wire_write(w, line + n / 2, n - n / 2, &err));
@@ -317,7 +248,7 @@ END_TEST
 enum { BLANKS = 1 << 20 };
 
 static void
-send_blanks(int fd, int arg)
+send_blanks(int fd, uint32_t arg)
 {
 	struct buf out = { 0 };
 	char *blanks = mem_new(BLANKS);
@@ -327,13 +258,13 @@ send_blanks(int fd, int arg)
 	packer(&z);
 	buf_str(&out, ok);
 	pack(&z, &out, blanks, BLANKS, Z_SYNC_FLUSH);
-	send_all(fd, out.data, out.len);
-	wait_for_hang_up(fd);
+	peer_send(fd, out.data, out.len);
+	peer_await_end(fd);
 }
 
 START_TEST(octets_that_can_be_inflated_make_a_wire_ready)
 {
-	struct wire *w = dial_compressed(serve(send_blanks, 0));
+	struct wire *w = dial_compressed(peer_serve(send_blanks, 0));
 	const char *data;
 	size_t len, at = 0;
 	struct err err;
@@ -355,7 +286,7 @@ END_TEST
 
 START_TEST(a_peer_of_this_machine_is_known_as_one)
 {
-	struct wire *w = dial_compressed(serve(send_blanks, 0));
+	struct wire *w = dial_compressed(peer_serve(send_blanks, 0));
 	ck_assert(wire_is_loopback(w));
 	wire_close(&w);
 }
@@ -371,7 +302,7 @@ send_zeros(int fd, z_stream *z, size_t mib)
 	for (size_t i = 0; i < mib; i++) {
 		buf_clear(&out);
 		pack(z, &out, zeros, sizeof(zeros), Z_SYNC_FLUSH);
-		send_all(fd, out.data, out.len);
+		peer_send(fd, out.data, out.len);
 	}
 	buf_free(&out);
 }
@@ -379,13 +310,13 @@ send_zeros(int fd, z_stream *z, size_t mib)
 enum { BURST_MIB = DEFLATED_BURST >> 20 };
 
 static void
-explode(int fd, int mib)
+explode(int fd, uint32_t mib)
 {
 	z_stream z;
-	send_all(fd, ok, strlen(ok));
+	peer_send(fd, ok, strlen(ok));
 	packer(&z);
 	send_zeros(fd, &z, (size_t)mib);
-	wait_for_hang_up(fd);
+	peer_await_end(fd);
 }
 
 /* All that comes; the error that ends it. */
@@ -402,7 +333,7 @@ read_all(struct wire *w, struct err *err)
 
 START_TEST(a_bomb_is_given_up_for_ever)
 {
-	struct wire *w = dial_compressed(serve(explode, BURST_MIB * 2));
+	struct wire *w = dial_compressed(peer_serve(explode, BURST_MIB * 2));
 	struct err err = { 0 }, again = { 0 };
 	char octet;
 	uint64_t total = read_all(w, &err);
@@ -425,7 +356,7 @@ END_TEST
 START_TEST(a_large_message_of_one_octet_is_none)
 {
 	enum { MIB = 200 };
-	struct wire *w = dial_compressed(serve(explode, MIB));
+	struct wire *w = dial_compressed(peer_serve(explode, MIB));
 	static char out[100000];
 	struct err err;
 	uint64_t total = 0;
@@ -443,7 +374,7 @@ static const char hello[] = "* OK hello\r\n";
 enum { GARBAGE, CLEAR, DICTIONARY, NOTHING, END, CUT, MANNERS };
 
 static void
-misbehave(int fd, int how)
+misbehave(int fd, uint32_t how)
 {
 	static const char zlib_head[] = "\x78\xbb\x01\x02\x03\x04";
 	static const char block[] = { 0, 0, 0, (char)0xff, (char)0xff };
@@ -478,9 +409,9 @@ misbehave(int fd, int how)
 	default:
 		break;
 	}
-	send_all(fd, out.data, out.len);
+	peer_send(fd, out.data, out.len);
 	shutdown(fd, SHUT_WR);
-	wait_for_hang_up(fd);
+	peer_await_end(fd);
 }
 
 static const struct {
@@ -498,7 +429,7 @@ static const struct {
 
 START_TEST(a_stream_that_is_none_is_told_and_may_be_tried_again)
 {
-	struct wire *w = dial_compressed(serve(misbehave, _i));
+	struct wire *w = dial_compressed(peer_serve(misbehave, _i));
 	struct err err = { 0 }, again = { 0 };
 	char octet;
 	uint64_t total = read_all(w, &err);
@@ -523,7 +454,7 @@ suite_deflate(void)
 	Suite *s = suite_create("deflate");
 	TCase *tc = tcase_create("deflate");
 	tcase_set_timeout(tc, 120);
-	tcase_add_checked_fixture(tc, NULL, end_server);
+	tcase_add_checked_fixture(tc, NULL, peer_end);
 	tcase_add_loop_test(
 	    tc, any_sequence_of_reads_gives_what_was_compressed, 0, 6);
 	tcase_add_test(tc, each_command_leaves_whole_when_it_is_flushed);

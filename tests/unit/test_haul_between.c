@@ -11,19 +11,6 @@
 
 Suite *suite_haul_between(void);
 
-static struct world *
-world_of(enum world_mode mode, const char *a, const char *b, int n)
-{
-	struct world *w = world_new(mode);
-	struct world_box *first = world_add(w, a);
-	if (b != NULL)
-		world_add(w, b);
-	for (int i = 0; i < n; i++)
-		world_arrive(w, first);
-
-	return w;
-}
-
 /* The connection is lost for good at this announcement, or at .break_at. */
 static void
 cut_run(struct world *w, unsigned at)

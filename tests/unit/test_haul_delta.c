@@ -8,15 +8,11 @@
 
 Suite *suite_haul_delta(void);
 
+/* A world_of that was hauled once. */
 static struct world *
-world_of(enum world_mode mode, const char *a, const char *b, int n)
+hauled(enum world_mode mode, const char *full, const char *empty, int n)
 {
-	struct world *w = world_new(mode);
-	struct world_box *first = world_add(w, a);
-	if (b != NULL)
-		world_add(w, b);
-	for (int i = 0; i < n; i++)
-		world_arrive(w, first);
+	struct world *w = world_of(mode, full, empty, n);
 	world_complete(w);
 
 	return w;
@@ -24,7 +20,7 @@ world_of(enum world_mode mode, const char *a, const char *b, int n)
 
 START_TEST(new_flags_are_told_and_nothing_is_fetched)
 {
-	struct world *w = world_of((enum world_mode)_i, "INBOX", NULL, 40);
+	struct world *w = hauled((enum world_mode)_i, "INBOX", NULL, 40);
 	struct world_box *b = world_find(w, "INBOX");
 	world_flag(b, 3, MAIL_SEEN, true);
 	world_flag(b, 4, MAIL_SEEN | MAIL_FLAGGED, false);
@@ -42,7 +38,7 @@ END_TEST
 
 START_TEST(what_is_expunged_ends)
 {
-	struct world *w = world_of((enum world_mode)_i, "INBOX", NULL, 40);
+	struct world *w = hauled((enum world_mode)_i, "INBOX", NULL, 40);
 	struct world_box *b = world_find(w, "INBOX");
 	world_expunge(b, 0);
 	world_expunge(b, 20);
@@ -61,7 +57,7 @@ END_TEST
 
 START_TEST(a_source_that_is_mute_about_what_is_gone_ends_nothing)
 {
-	struct world *w = world_of(WORLD_MUTE, "INBOX", NULL, 40);
+	struct world *w = hauled(WORLD_MUTE, "INBOX", NULL, 40);
 	struct world_box *b = world_find(w, "INBOX");
 	world_expunge(b, 0);
 	world_flag(b, 5, MAIL_SEEN, false);
@@ -94,7 +90,7 @@ still_there(struct world *w, const struct filter *filter, uint64_t live)
 
 START_TEST(an_incomplete_pass_ends_nothing)
 {
-	struct world *w = world_of((enum world_mode)_i, "INBOX", NULL, 40);
+	struct world *w = hauled((enum world_mode)_i, "INBOX", NULL, 40);
 	struct world_box *b = world_find(w, "INBOX");
 	world_expunge(b, 7);
 	w->incomplete = true;
@@ -107,7 +103,7 @@ END_TEST
 
 START_TEST(a_full_pass_that_lacks_some_calls_them_unknown_and_ends_nothing)
 {
-	struct world *w = world_of((enum world_mode)_i, "INBOX", NULL, 40);
+	struct world *w = hauled((enum world_mode)_i, "INBOX", NULL, 40);
 	static const struct filter other = { .max_size = 1 << 20 };
 	w->hide = 3;
 	struct world_run *r = world_haul(w, &other);
@@ -123,7 +119,7 @@ END_TEST
 
 START_TEST(a_refused_mailbox_ends_nothing)
 {
-	struct world *w = world_of((enum world_mode)_i, "INBOX", NULL, 40);
+	struct world *w = hauled((enum world_mode)_i, "INBOX", NULL, 40);
 	world_expunge(world_find(w, "INBOX"), 7);
 	w->refuses_open = true;
 	struct world_run *r = world_haul(w, NULL);
@@ -136,7 +132,7 @@ END_TEST
 
 START_TEST(filters_end_nothing_and_wider_ones_find_what_they_left)
 {
-	struct world *w = world_of((enum world_mode)_i, "INBOX", "Sent", 40);
+	struct world *w = hauled((enum world_mode)_i, "INBOX", "Sent", 40);
 	static const char *const inbox[] = { "INBOX" };
 	const struct filter narrow = { .since = 1000021 };
 	const struct filter no_inbox = { .exclude = inbox, .exclude_count = 1 };
@@ -183,7 +179,7 @@ END_TEST
 
 START_TEST(a_mailbox_with_the_same_numbers_is_not_opened)
 {
-	struct world *w = world_of((enum world_mode)_i, "INBOX", "Sent", 40);
+	struct world *w = hauled((enum world_mode)_i, "INBOX", "Sent", 40);
 	const struct filter narrow = { .since = 1000021 };
 	struct world_run *r = world_completed(w, NULL);
 	ck_assert_uint_eq(w->opens, 0);
@@ -232,7 +228,7 @@ END_TEST
 
 START_TEST(a_new_uidvalidity_is_re_matched_without_a_body)
 {
-	struct world *w = world_of((enum world_mode)_i, "INBOX", NULL, 40);
+	struct world *w = hauled((enum world_mode)_i, "INBOX", NULL, 40);
 	struct world_box *b = world_find(w, "INBOX");
 	world_expunge(b, 4);
 	world_renumber(b, 900);
@@ -294,7 +290,7 @@ END_TEST
 
 START_TEST(an_old_uidvalidity_that_comes_back_costs_no_body)
 {
-	struct world *w = world_of((enum world_mode)_i, "INBOX", NULL, 20);
+	struct world *w = hauled((enum world_mode)_i, "INBOX", NULL, 20);
 	struct world_box *b = world_find(w, "INBOX");
 	uint64_t old = b->uidvalidity;
 	world_renumber(b, 900);
@@ -309,7 +305,7 @@ END_TEST
 
 START_TEST(a_uidnext_that_went_down_starts_another_volume)
 {
-	struct world *w = world_of((enum world_mode)_i, "INBOX", NULL, 20);
+	struct world *w = hauled((enum world_mode)_i, "INBOX", NULL, 20);
 	struct world_box *b = world_find(w, "INBOX");
 	for (int i = 0; i < 5; i++)
 		world_expunge(b, b->n - 1);
@@ -369,7 +365,7 @@ END_TEST
 
 START_TEST(a_restless_uidvalidity_fails_the_mailbox_after_two)
 {
-	struct world *w = world_of((enum world_mode)_i, "INBOX", "Sent", 20);
+	struct world *w = hauled((enum world_mode)_i, "INBOX", "Sent", 20);
 	w->restless = true;
 	world_flag(world_find(w, "INBOX"), 0, 0, false);
 	struct world_run *r = world_haul(w, NULL);
@@ -413,7 +409,7 @@ END_TEST
 
 START_TEST(without_mailboxid_a_renamed_mailbox_is_re_matched)
 {
-	struct world *w = world_of((enum world_mode)_i, "Old", "Other", 30);
+	struct world *w = hauled((enum world_mode)_i, "Old", "Other", 30);
 	world_rename(world_find(w, "Old"), "New");
 	struct world_run *r = world_completed(w, NULL);
 	ck_assert_uint_eq(w->bodies, 0);
@@ -429,7 +425,7 @@ END_TEST
 
 START_TEST(a_deleted_mailbox_ends_when_the_server_says_so)
 {
-	struct world *w = world_of((enum world_mode)_i, "INBOX", "Junk", 5);
+	struct world *w = hauled((enum world_mode)_i, "INBOX", "Junk", 5);
 	struct world_box *junk = world_find(w, "Junk");
 	for (int i = 0; i < 9; i++)
 		world_arrive(w, junk);
@@ -545,7 +541,7 @@ END_TEST
 
 START_TEST(a_connection_lost_while_changes_are_told_costs_nothing)
 {
-	struct world *w = world_of((enum world_mode)_i, "INBOX", NULL, 40);
+	struct world *w = hauled((enum world_mode)_i, "INBOX", NULL, 40);
 	struct world_box *b = world_find(w, "INBOX");
 	for (int i = 0; i < 10; i++)
 		world_flag(b, (size_t)i, MAIL_SEEN, true);
@@ -565,7 +561,7 @@ END_TEST
 
 START_TEST(rows_of_a_run_that_broke_off_and_are_gone_now_end)
 {
-	struct world *w = world_of((enum world_mode)_i, "INBOX", NULL, 10);
+	struct world *w = hauled((enum world_mode)_i, "INBOX", NULL, 10);
 	struct world_box *b = world_find(w, "INBOX");
 	for (int i = 0; i < 10; i++)
 		world_arrive(w, b);

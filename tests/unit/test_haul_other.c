@@ -11,17 +11,6 @@
 
 Suite *suite_haul_other(void);
 
-static struct world *
-world_of(enum world_mode mode, const char *name, int n)
-{
-	struct world *w = world_new(mode);
-	struct world_box *b = world_add(w, name);
-	for (int i = 0; i < n; i++)
-		world_arrive(w, b);
-
-	return w;
-}
-
 /* ---- another MAILBOXID ---- */
 
 /* Deleted, and created anew by a server that counts from the same numbers. */
@@ -37,7 +26,7 @@ create_anew(struct world *w, struct world_box *b, size_t n)
 
 START_TEST(another_mailbox_of_the_same_name_is_read)
 {
-	struct world *w = world_of((enum world_mode)(_i / 2), "Work", 10);
+	struct world *w = world_of((enum world_mode)(_i / 2), "Work", NULL, 10);
 	w->ids = true;
 	w->no_statuses = _i % 2;
 	world_complete(w);
@@ -54,7 +43,7 @@ END_TEST
 
 START_TEST(another_mailbox_with_the_same_numbers_is_opened)
 {
-	struct world *w = world_of((enum world_mode)_i, "Work", 10);
+	struct world *w = world_of((enum world_mode)_i, "Work", NULL, 10);
 	w->ids = true;
 	world_complete(w);
 	create_anew(w, world_find(w, "Work"), 10);
@@ -67,7 +56,7 @@ END_TEST
 
 START_TEST(mailboxes_that_change_names_keep_their_mail)
 {
-	struct world *w = world_of((enum world_mode)_i, "A", 12);
+	struct world *w = world_of((enum world_mode)_i, "A", NULL, 12);
 	struct world_box *a = world_find(w, "A"), *b = world_add(w, "B");
 	w->ids = true;
 	b->uidvalidity = a->uidvalidity;
@@ -90,7 +79,7 @@ END_TEST
 
 START_TEST(a_server_that_stops_telling_ids_changes_nothing)
 {
-	struct world *w = world_of((enum world_mode)_i, "Work", 10);
+	struct world *w = world_of((enum world_mode)_i, "Work", NULL, 10);
 	w->ids = true;
 	world_complete(w);
 	for (int night = 0; night < 2; night++) {
@@ -108,7 +97,7 @@ END_TEST
 
 START_TEST(what_was_matched_ends_though_one_is_never_listed)
 {
-	struct world *w = world_of((enum world_mode)_i, "INBOX", 20);
+	struct world *w = world_of((enum world_mode)_i, "INBOX", NULL, 20);
 	world_complete(w);
 	world_renumber(world_find(w, "INBOX"), 900);
 	w->hide = 1;
@@ -128,7 +117,7 @@ END_TEST
 
 START_TEST(of_two_copies_one_ends_for_each_that_was_seen)
 {
-	struct world *w = world_of((enum world_mode)_i, "INBOX", 20);
+	struct world *w = world_of((enum world_mode)_i, "INBOX", NULL, 20);
 	struct world_box *b = world_find(w, "INBOX");
 	b->m[0].content = b->m[19].content;
 	world_complete(w);
@@ -146,7 +135,7 @@ END_TEST
 
 START_TEST(the_twin_of_one_that_was_not_kept_is_fetched)
 {
-	struct world *w = world_of((enum world_mode)_i, "INBOX", 5);
+	struct world *w = world_of((enum world_mode)_i, "INBOX", NULL, 5);
 	struct world_box *b = world_find(w, "INBOX");
 	struct world_message *other = world_arrive(w, b);
 	other->content = b->m[2].content;
@@ -178,7 +167,8 @@ file_away(struct world *w, unsigned open)
 
 START_TEST(mail_in_a_mailbox_created_meanwhile_is_found_in_the_same_run)
 {
-	struct world *w = world_of((enum world_mode)(_i / 2), "INBOX", 10);
+	struct world *w =
+	    world_of((enum world_mode)(_i / 2), "INBOX", NULL, 10);
 	w->ids = _i % 2;
 	w->meanwhile = file_away;
 	struct world_run *r = world_completed(w, NULL);
@@ -194,7 +184,7 @@ START_TEST(a_mailbox_created_meanwhile_is_held_to_the_filter)
 {
 	static const char *const none[] = { "Filed" };
 	const struct filter filter = { .exclude = none, .exclude_count = 1 };
-	struct world *w = world_of((enum world_mode)_i, "INBOX", 10);
+	struct world *w = world_of((enum world_mode)_i, "INBOX", NULL, 10);
 	w->meanwhile = file_away;
 	struct world_run *r = world_haul(w, &filter);
 	ck_assert(r->ok);
@@ -214,7 +204,7 @@ rename_late(struct world *w, unsigned open)
 
 START_TEST(a_mailbox_renamed_meanwhile_is_shown_once)
 {
-	struct world *w = world_of((enum world_mode)_i, "Old", 10);
+	struct world *w = world_of((enum world_mode)_i, "Old", NULL, 10);
 	w->ids = true;
 	world_arrive(w, world_add(w, "Other"));
 	w->meanwhile = rename_late;
@@ -236,7 +226,7 @@ END_TEST
 
 START_TEST(a_refused_question_costs_one_name)
 {
-	struct world *w = world_of((enum world_mode)(_i / 2), "INBOX", 5);
+	struct world *w = world_of((enum world_mode)(_i / 2), "INBOX", NULL, 5);
 	struct world_box *lost = world_add(w, "Lost");
 	world_arrive(w, lost);
 	world_complete(w);

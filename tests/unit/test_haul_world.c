@@ -67,6 +67,19 @@ world_arrive(struct world *w, struct world_box *b)
 	return m;
 }
 
+struct world *
+world_of(enum world_mode mode, const char *full, const char *empty, int n)
+{
+	struct world *w = world_new(mode);
+	struct world_box *b = world_add(w, full);
+	if (empty != NULL)
+		world_add(w, empty);
+	for (int i = 0; i < n; i++)
+		world_arrive(w, b);
+
+	return w;
+}
+
 void
 world_expunge(struct world_box *b, size_t i)
 {

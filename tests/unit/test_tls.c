@@ -20,12 +20,13 @@
 #include "base/file.h"
 #include "base/mem.h"
 #include "net/wire.h"
+#include "peer.h"
 
 Suite *suite_tls(void);
 
 static char folder[] = "/tmp/mailhaul-tls-XXXXXX";
 static int start_folder;
-static pid_t server, middle;
+static pid_t server;
 
 enum { ARGS = 40 };
 
@@ -203,7 +204,7 @@ static void
 end_servers(void)
 {
 	end_process(&server);
-	end_process(&middle);
+	peer_end();
 }
 
 /* "ACCEPT 127.0.0.1:PORT" is what s_server says once it listens. */
@@ -613,30 +614,6 @@ END_TEST
 
 /* --------------------------------------------------- servers made by hand */
 
-/* One connection in a process of its own. */
-static uint16_t
-serve(void (*act)(int fd, uint16_t arg), uint16_t arg)
-{
-	int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-	struct sockaddr_in in = { .sin_family = AF_INET };
-	socklen_t len = sizeof(in);
-	in.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-	ck_assert_int_eq(bind(fd, (struct sockaddr *)&in, len), 0);
-	ck_assert_int_eq(listen(fd, 8), 0);
-	ck_assert_int_eq(getsockname(fd, (struct sockaddr *)&in, &len), 0);
-	middle = fork();
-	ck_assert_int_ge(middle, 0);
-	if (middle == 0) {
-		int peer = accept(fd, NULL, NULL);
-		if (peer >= 0)
-			act(peer, arg);
-		_exit(0);
-	}
-	close(fd);
-
-	return ntohs(in.sin_port);
-}
-
 static void
 say(int fd, const char *text)
 {
@@ -645,23 +622,15 @@ say(int fd, const char *text)
 }
 
 static void
-swallow(int fd)
-{
-	char octets[4096];
-	while (recv(fd, octets, sizeof(octets), 0) > 0)
-		;
-}
-
-static void
-greet_in_clear(int fd, uint16_t arg)
+greet_in_clear(int fd, uint32_t arg)
 {
 	(void)arg;
 	say(fd, "* OK this is no TLS\r\n");
-	swallow(fd);
+	peer_await_end(fd);
 }
 
 static void
-hang_up(int fd, uint16_t arg)
+hang_up(int fd, uint32_t arg)
 {
 	char hello[4096];
 	(void)arg;
@@ -669,14 +638,14 @@ hang_up(int fd, uint16_t arg)
 }
 
 static void
-stay_silent(int fd, uint16_t arg)
+stay_silent(int fd, uint32_t arg)
 {
 	(void)arg;
-	swallow(fd);
+	peer_await_end(fd);
 }
 
 static const struct {
-	void (*act)(int fd, uint16_t arg);
+	void (*act)(int fd, uint32_t arg);
 	enum err_code code;
 	bool transient;
 	const char *text;
@@ -688,7 +657,7 @@ static const struct {
 
 START_TEST(a_handshake_that_fails_says_how)
 {
-	struct wire_options o = options(serve(handshakes[_i].act, 0));
+	struct wire_options o = options(peer_serve(handshakes[_i].act, 0));
 	o.timeout_ms = 500;
 	struct wire *w = NULL;
 	struct err err = { 0 };
@@ -711,7 +680,7 @@ pass_on(int from, int to)
 
 /* In clear up to STARTTLS, then a plain relay to s_server. */
 static void
-relay_after_starttls(int fd, uint16_t port)
+relay_after_starttls(int fd, uint32_t port)
 {
 	char line[64];
 	say(fd, "* OK hello\r\n");
@@ -719,7 +688,7 @@ relay_after_starttls(int fd, uint16_t port)
 	say(fd, "a1 OK begin\r\n");
 	int tls = socket(AF_INET, SOCK_STREAM, 0);
 	struct sockaddr_in in = { .sin_family = AF_INET,
-		.sin_port = htons(port),
+		.sin_port = htons((uint16_t)port),
 		.sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
 	if (connect(tls, (struct sockaddr *)&in, sizeof(in)) != 0)
 		_exit(1);
@@ -764,7 +733,7 @@ begin_starttls(uint16_t port)
 START_TEST(starttls_turns_a_plain_connection_into_a_verified_one)
 {
 	uint16_t tls = start_server("good", echo);
-	struct wire *w = begin_starttls(serve(relay_after_starttls, tls));
+	struct wire *w = begin_starttls(peer_serve(relay_after_starttls, tls));
 	struct err err = { 0 };
 	ck_assert_msg(wire_start_tls(w, &err), "%s", err.text);
 	ck_assert(wire_is_tls(w));
@@ -777,7 +746,7 @@ END_TEST
 START_TEST(starttls_refuses_a_wrong_certificate_for_good)
 {
 	uint16_t tls = start_server("expired", echo);
-	struct wire *w = begin_starttls(serve(relay_after_starttls, tls));
+	struct wire *w = begin_starttls(peer_serve(relay_after_starttls, tls));
 	struct err err = { 0 };
 	ck_assert(!wire_start_tls(w, &err));
 	ck_assert_int_eq(err.code, ERR_TLS);
@@ -790,7 +759,7 @@ START_TEST(starttls_refuses_a_wrong_certificate_for_good)
 END_TEST
 
 static void
-inject_with_the_answer(int fd, uint16_t late)
+inject_with_the_answer(int fd, uint32_t late)
 {
 	char line[64];
 	say(fd, "* OK hello\r\n");
@@ -802,13 +771,13 @@ inject_with_the_answer(int fd, uint16_t late)
 	} else {
 		say(fd, "a1 OK begin\r\n* CAPABILITY AUTH=PLAIN\r\n");
 	}
-	swallow(fd);
+	peer_await_end(fd);
 }
 
 START_TEST(octets_in_clear_after_the_answer_to_starttls_are_refused)
 {
 	struct wire *w =
-	    begin_starttls(serve(inject_with_the_answer, (uint16_t)_i));
+	    begin_starttls(peer_serve(inject_with_the_answer, (uint32_t)_i));
 	struct err err = { 0 };
 	if (_i == 1)
 		poll(NULL, 0, 400);

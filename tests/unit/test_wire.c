@@ -18,75 +18,9 @@
 #include "base/stop.h"
 #include "net/dial.h"
 #include "net/wire.h"
+#include "peer.h"
 
 Suite *suite_wire(void);
-
-static pid_t server;
-
-static int
-listen_on_free_port(int backlog, uint16_t *port)
-{
-	int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-	struct sockaddr_in in = { .sin_family = AF_INET };
-	socklen_t len = sizeof(in);
-	in.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-	ck_assert_int_eq(bind(fd, (struct sockaddr *)&in, len), 0);
-	ck_assert_int_eq(listen(fd, backlog), 0);
-	ck_assert_int_eq(getsockname(fd, (struct sockaddr *)&in, &len), 0);
-	*port = ntohs(in.sin_port);
-
-	return fd;
-}
-
-/* One connection, served by act in a process of its own. */
-static uint16_t
-serve(void (*act)(int fd, uint32_t arg), uint32_t arg)
-{
-	uint16_t port;
-	int fd = listen_on_free_port(8, &port);
-	server = fork();
-	ck_assert_int_ge(server, 0);
-	if (server == 0) {
-		int peer = accept(fd, NULL, NULL);
-		if (peer >= 0)
-			act(peer, arg);
-		_exit(0);
-	}
-	close(fd);
-
-	return port;
-}
-
-static void
-end_server(void)
-{
-	if (server <= 0)
-		return;
-	kill(server, SIGKILL);
-	waitpid(server, NULL, 0);
-	server = 0;
-}
-
-static void
-send_all(int fd, const void *data, size_t n)
-{
-	const char *at = data;
-	while (n > 0) {
-		ssize_t r = send(fd, at, n, MSG_NOSIGNAL);
-		if (r <= 0)
-			_exit(1);
-		at += r;
-		n -= (size_t)r;
-	}
-}
-
-static void
-wait_for_hang_up(int fd)
-{
-	char octets[4096];
-	while (recv(fd, octets, sizeof(octets), 0) > 0)
-		;
-}
 
 static void
 pause_ms(int ms)
@@ -109,14 +43,6 @@ dial_plain(uint16_t port, int timeout_ms)
 	return w;
 }
 
-static uint32_t
-next_random(uint32_t *state)
-{
-	*state = *state * 1664525 + 1013904223;
-
-	return *state >> 8;
-}
-
 /* ------------------------------------------------- octets, in any order */
 
 enum { STREAM = 3 << 20 };
@@ -126,7 +52,7 @@ make_stream(uint32_t seed)
 {
 	char *stream = mem_new(STREAM);
 	for (size_t i = 0; i < STREAM; i++)
-		stream[i] = (char)next_random(&seed);
+		stream[i] = (char)peer_random(&seed);
 
 	return stream;
 }
@@ -137,9 +63,9 @@ send_stream(int fd, uint32_t seed)
 	char *stream = make_stream(seed);
 	uint32_t state = ~seed;
 	for (size_t at = 0; at < STREAM;) {
-		size_t n = 1 + next_random(&state) % 150000;
+		size_t n = 1 + peer_random(&state) % 150000;
 		n = n > STREAM - at ? STREAM - at : n;
-		send_all(fd, stream + at, n);
+		peer_send(fd, stream + at, n);
 		at += n;
 	}
 	free(stream);
@@ -159,14 +85,14 @@ step_peek(struct reader *r)
 	size_t len;
 	struct err err;
 	size_t left = STREAM - r->at;
-	size_t min = next_random(&r->random) % (WIRE_READ_AHEAD + 1);
+	size_t min = peer_random(&r->random) % (WIRE_READ_AHEAD + 1);
 	min = min > left ? left : min;
 	do
 		ck_assert(wire_peek(r->wire, min, &data, &len, &err));
 	while (len < min);
 	ck_assert_uint_le(len, left);
 	ck_assert(memcmp(data, r->stream + r->at, len) == 0);
-	size_t take = next_random(&r->random) % (len + 1);
+	size_t take = peer_random(&r->random) % (len + 1);
 	wire_take(r->wire, take);
 	r->at += take;
 }
@@ -176,8 +102,8 @@ step_read(struct reader *r)
 {
 	static char out[200000];
 	struct err err;
-	size_t most = next_random(&r->random) % 2 ? 100 : sizeof(out);
-	size_t n = 1 + next_random(&r->random) % most;
+	size_t most = peer_random(&r->random) % 2 ? 100 : sizeof(out);
+	size_t n = 1 + peer_random(&r->random) % most;
 	size_t got = wire_read(r->wire, out, n, &err);
 	ck_assert_uint_ge(got, 1);
 	ck_assert_uint_le(got, n);
@@ -190,7 +116,7 @@ static void
 step_unread(struct reader *r)
 {
 	struct err err;
-	size_t n = next_random(&r->random) % 4000;
+	size_t n = peer_random(&r->random) % 4000;
 	n = n > r->at ? r->at : n;
 	r->at -= n;
 	ck_assert(wire_unread(r->wire, r->stream + r->at, n, &err));
@@ -198,14 +124,14 @@ step_unread(struct reader *r)
 
 START_TEST(any_sequence_of_reads_gives_the_stream_octet_for_octet)
 {
-	uint16_t port = serve(send_stream, (uint32_t)_i);
+	uint16_t port = peer_serve(send_stream, (uint32_t)_i);
 	char *stream = make_stream((uint32_t)_i);
 	struct reader r = { .wire = dial_plain(port, 30000),
 		.stream = stream,
 		.random = (uint32_t)_i + 99 };
 	int steps[3] = { 0 };
 	while (r.at < STREAM) {
-		uint32_t which = next_random(&r.random) % 3;
+		uint32_t which = peer_random(&r.random) % 3;
 		steps[which]++;
 		if (which == 0)
 			step_peek(&r);
@@ -232,15 +158,15 @@ static void
 dribble(int fd, uint32_t pause)
 {
 	for (const char *c = dribbled; *c != '\0'; c++) {
-		send_all(fd, c, 1);
+		peer_send(fd, c, 1);
 		pause_ms((int)pause);
 	}
-	wait_for_hang_up(fd);
+	peer_await_end(fd);
 }
 
 START_TEST(a_dribble_arrives_whole_and_each_peek_gives_more)
 {
-	struct wire *w = dial_plain(serve(dribble, 5), 10000);
+	struct wire *w = dial_plain(peer_serve(dribble, 5), 10000);
 	const char *data;
 	size_t len = 0, before = 0;
 	struct err err;
@@ -257,7 +183,7 @@ END_TEST
 static void
 hang_up_after_few(int fd, uint32_t reset)
 {
-	send_all(fd, "abc", 3);
+	peer_send(fd, "abc", 3);
 	pause_ms(50);
 	struct linger linger = { .l_onoff = 1 };
 	if (reset)
@@ -267,7 +193,7 @@ hang_up_after_few(int fd, uint32_t reset)
 
 START_TEST(the_end_of_a_connection_is_an_error_and_stays_one)
 {
-	struct wire *w = dial_plain(serve(hang_up_after_few, _i), 10000);
+	struct wire *w = dial_plain(peer_serve(hang_up_after_few, _i), 10000);
 	const char *data;
 	size_t len = 0;
 	struct err err;
@@ -296,12 +222,12 @@ static void
 be_silent(int fd, uint32_t arg)
 {
 	(void)arg;
-	wait_for_hang_up(fd);
+	peer_await_end(fd);
 }
 
 START_TEST(silence_ends_with_a_time_out_that_is_worth_a_retry)
 {
-	struct wire *w = dial_plain(serve(be_silent, 0), 150);
+	struct wire *w = dial_plain(peer_serve(be_silent, 0), 150);
 	const char *data;
 	size_t len;
 	struct err err;
@@ -320,13 +246,13 @@ static void
 say_hello(int fd, uint32_t arg)
 {
 	(void)arg;
-	send_all(fd, "hello", 5);
-	wait_for_hang_up(fd);
+	peer_send(fd, "hello", 5);
+	peer_await_end(fd);
 }
 
 START_TEST(ready_tells_octets_at_hand_and_on_the_socket)
 {
-	struct wire *w = dial_plain(serve(say_hello, 0), 10000);
+	struct wire *w = dial_plain(peer_serve(say_hello, 0), 10000);
 	for (int i = 0; i < 1000 && !wire_ready(w); i++)
 		pause_ms(5);
 	ck_assert(wire_ready(w));
@@ -342,7 +268,7 @@ END_TEST
 
 START_TEST(more_than_the_room_cannot_be_put_back)
 {
-	struct wire *w = dial_plain(serve(say_hello, 0), 10000);
+	struct wire *w = dial_plain(peer_serve(say_hello, 0), 10000);
 	size_t n = WIRE_READ_AHEAD + (64 << 10);
 	char *octets = mem_new(n + 1), out[5];
 	struct err err;
@@ -379,8 +305,8 @@ hash_octets(int fd, uint32_t n)
 		n -= (uint32_t)r;
 	}
 	digest_end(digest, hash);
-	send_all(fd, hash, sizeof(hash));
-	wait_for_hang_up(fd);
+	peer_send(fd, hash, sizeof(hash));
+	peer_await_end(fd);
 }
 
 static const struct {
@@ -398,11 +324,12 @@ static const struct {
 START_TEST(writes_are_coalesced_and_arrive_in_order)
 {
 	size_t n = writes[_i].piece * writes[_i].count;
-	struct wire *w = dial_plain(serve(hash_octets, (uint32_t)n), 30000);
+	struct wire *w =
+	    dial_plain(peer_serve(hash_octets, (uint32_t)n), 30000);
 	char *octets = mem_new(n);
 	uint32_t state = 7;
 	for (size_t i = 0; i < n; i++)
-		octets[i] = (char)next_random(&state);
+		octets[i] = (char)peer_random(&state);
 	struct err err;
 	for (size_t i = 0; i < writes[_i].count; i++)
 		ck_assert(wire_write(
@@ -432,13 +359,13 @@ static void
 say_bye(int fd, uint32_t arg)
 {
 	(void)arg;
-	send_all(fd, "* BYE too many\r\n", 16);
+	peer_send(fd, "* BYE too many\r\n", 16);
 	close(fd);
 }
 
 START_TEST(last_words_are_read_after_a_write_failed_and_nobody_dies_of_sigpipe)
 {
-	struct wire *w = dial_plain(serve(say_bye, 0), 10000);
+	struct wire *w = dial_plain(peer_serve(say_bye, 0), 10000);
 	signal(SIGPIPE, SIG_DFL);
 	struct err err;
 	bool ok = true;
@@ -464,7 +391,7 @@ END_TEST
 START_TEST(a_refused_port_names_side_and_address_and_what_to_check)
 {
 	uint16_t port;
-	close(listen_on_free_port(1, &port));
+	close(peer_listen(1, &port));
 	struct wire_options o = {
 		.side = "TARGET", .host = "127.0.0.1", .port = port
 	};
@@ -487,7 +414,7 @@ END_TEST
 START_TEST(a_port_that_does_not_answer_times_out)
 {
 	uint16_t port;
-	int listener = listen_on_free_port(0, &port);
+	int listener = peer_listen(0, &port);
 	struct sockaddr_in in = { .sin_family = AF_INET,
 		.sin_port = htons(port),
 		.sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
@@ -531,7 +458,7 @@ END_TEST
 START_TEST(every_address_is_tried_in_turn)
 {
 	/* localhost is ::1 and 127.0.0.1 on most machines: only one listens. */
-	uint16_t port = serve(say_hello, 0);
+	uint16_t port = peer_serve(say_hello, 0);
 	struct wire_options o = { .side = "SOURCE",
 		.host = "elsewhere.example",
 		.port = 1,
@@ -607,7 +534,7 @@ END_TEST
 
 START_TEST(a_poisoned_wire_refuses_everything_at_once)
 {
-	struct wire *w = dial_plain(serve(say_hello, 0), 60000);
+	struct wire *w = dial_plain(peer_serve(say_hello, 0), 60000);
 	const char *data;
 	size_t len;
 	char out[4];
@@ -635,10 +562,10 @@ send_badcharset(int fd, uint32_t arg)
 {
 	(void)arg;
 	char go;
-	send_all(fd, "* OK fine\r\n* NO [BADCH", 22);
+	peer_send(fd, "* OK fine\r\n* NO [BADCH", 22);
 	recv(fd, &go, 1, 0);
-	send_all(fd, "ARSET (x)] gotcha\r\n", 19);
-	wait_for_hang_up(fd);
+	peer_send(fd, "ARSET (x)] gotcha\r\n", 19);
+	peer_await_end(fd);
 }
 
 enum { BY_READ, BY_PEEK, BY_LARGE_READ, BY_LOW, WAYS };
@@ -665,7 +592,7 @@ read_some(struct wire *w, mailstream_low *low, int way, struct err *err)
 
 START_TEST(the_guard_stops_octets_before_they_are_handed_over)
 {
-	struct wire *w = dial_plain(serve(send_badcharset, 0), 10000);
+	struct wire *w = dial_plain(peer_serve(send_badcharset, 0), 10000);
 	mailstream_low *low = wire_low(w);
 	struct err err;
 	int good = 0;
@@ -692,13 +619,13 @@ static void
 send_deep_line(int fd, uint32_t arg)
 {
 	(void)arg;
-	send_all(fd, "((((((((((((((((((((", 20);
-	wait_for_hang_up(fd);
+	peer_send(fd, "((((((((((((((((((((", 20);
+	peer_await_end(fd);
 }
 
 START_TEST(octets_put_back_are_not_counted_twice)
 {
-	struct wire *w = dial_plain(serve(send_deep_line, 0), 10000);
+	struct wire *w = dial_plain(peer_serve(send_deep_line, 0), 10000);
 	char out[20];
 	struct err err;
 	wire_guard(w, true);
@@ -713,7 +640,7 @@ END_TEST
 
 START_TEST(without_the_guard_the_same_octets_pass)
 {
-	struct wire *w = dial_plain(serve(send_badcharset, 0), 10000);
+	struct wire *w = dial_plain(peer_serve(send_badcharset, 0), 10000);
 	char out[41];
 	struct err err;
 	size_t got = 0;
@@ -736,14 +663,14 @@ send_400000_lines(int fd, uint32_t arg)
 	for (int i = 0; i < 2000; i++) {
 		char lines[200];
 		memset(lines, '\n', sizeof(lines));
-		send_all(fd, lines, sizeof(lines));
+		peer_send(fd, lines, sizeof(lines));
 	}
-	wait_for_hang_up(fd);
+	peer_await_end(fd);
 }
 
 START_TEST(each_guard_call_starts_a_new_count)
 {
-	struct wire *w = dial_plain(serve(send_400000_lines, 0), 30000);
+	struct wire *w = dial_plain(peer_serve(send_400000_lines, 0), 30000);
 	struct err err;
 	char out[1000];
 	wire_guard(w, true);
@@ -780,7 +707,7 @@ expect_line(int fd, char tag[256], const char *command)
 static void
 say(int fd, const char *text)
 {
-	send_all(fd, text, strlen(text));
+	peer_send(fd, text, strlen(text));
 }
 
 static void
@@ -798,12 +725,12 @@ script_imap(int fd, uint32_t arg)
 	say(fd, tag);
 	say(fd, " OK bye\r\n");
 	say(fd, "after");
-	wait_for_hang_up(fd);
+	peer_await_end(fd);
 }
 
 START_TEST(libetpan_speaks_over_a_wire_and_leaves_it_open)
 {
-	struct wire *w = dial_plain(serve(script_imap, 0), 10000);
+	struct wire *w = dial_plain(peer_serve(script_imap, 0), 10000);
 	wire_guard(w, true);
 	mailimap *imap = mailimap_new(0, NULL);
 	mailstream *stream = mailstream_new(wire_low(w), 1024);
@@ -820,7 +747,7 @@ END_TEST
 
 START_TEST(libetpan_ends_at_once_on_a_poisoned_wire)
 {
-	struct wire *w = dial_plain(serve(script_imap, 0), 60000);
+	struct wire *w = dial_plain(peer_serve(script_imap, 0), 60000);
 	mailimap *imap = mailimap_new(0, NULL);
 	mailstream *stream = mailstream_new(wire_low(w), 1024);
 	ck_assert_int_eq(mailimap_connect(imap, stream),
@@ -876,7 +803,7 @@ read_on_after_a_stop(uint16_t port)
 
 START_TEST(after_a_stop_a_stream_that_flows_is_read_on_and_silence_ends_it)
 {
-	uint16_t port = serve(dribble, 100);
+	uint16_t port = peer_serve(dribble, 100);
 	ck_assert_int_eq(in_a_child(read_on_after_a_stop, port), 0);
 }
 END_TEST
@@ -907,7 +834,7 @@ be_stopped_while_waiting(uint16_t port)
 
 START_TEST(a_stop_during_a_wait_ends_the_wait)
 {
-	uint16_t port = serve(be_silent, 0);
+	uint16_t port = peer_serve(be_silent, 0);
 	ck_assert_int_eq(in_a_child(be_stopped_while_waiting, port), 0);
 }
 END_TEST
@@ -929,7 +856,7 @@ dial_after_a_stop(uint16_t port)
 
 START_TEST(after_a_stop_nobody_waits_for_a_handshake)
 {
-	uint16_t port = serve(be_silent, 0);
+	uint16_t port = peer_serve(be_silent, 0);
 	ck_assert_int_eq(in_a_child(dial_after_a_stop, port), 0);
 }
 END_TEST
@@ -987,7 +914,7 @@ suite_wire(void)
 	Suite *suite = suite_create("wire");
 	TCase *tc = tcase_create("tcp");
 	tcase_set_timeout(tc, 120);
-	tcase_add_checked_fixture(tc, NULL, end_server);
+	tcase_add_checked_fixture(tc, NULL, peer_end);
 	add_reading(tc);
 	add_writing_and_connecting(tc);
 	add_control(tc);
