@@ -119,6 +119,21 @@ rig_end(struct rig *r)
 	ck_assert_int_eq(rig_sh("rm -rf '%s'", r->root), 0);
 }
 
+/* The one of a suite that needs no second, and its fixture. */
+static struct rig rig;
+
+static inline void
+rig_up(void)
+{
+	rig_start(&rig);
+}
+
+static inline void
+rig_down(void)
+{
+	rig_end(&rig);
+}
+
 static inline struct content *
 rig_content(const void *data, size_t n)
 {

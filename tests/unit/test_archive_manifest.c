@@ -5,20 +5,6 @@ Suite *suite_archive_manifest(void);
 /* Placements of the run that replaces a volume as well. */
 enum { MANY = 3000 };
 
-static struct rig rig;
-
-static void
-start(void)
-{
-	rig_start(&rig);
-}
-
-static void
-end(void)
-{
-	rig_end(&rig);
-}
-
 static void
 write_run(const char *name, const char *previous, const uint8_t *previous_sha,
     unsigned placements, uint8_t sha256[32])
@@ -321,7 +307,7 @@ suite_archive_manifest(void)
 {
 	Suite *s = suite_create("archive_manifest");
 	TCase *t = tcase_create("manifest");
-	tcase_add_checked_fixture(t, start, end);
+	tcase_add_checked_fixture(t, rig_up, rig_down);
 	tcase_set_timeout(t, 60);
 	tcase_add_test(t, the_same_input_gives_the_same_octets);
 	tcase_add_test(t, other_tools_read_a_manifest_and_it_fits_its_schema);

@@ -2,20 +2,6 @@
 
 Suite *suite_archive_resume(void);
 
-static struct rig rig;
-
-static void
-start(void)
-{
-	rig_start(&rig);
-}
-
-static void
-end(void)
-{
-	rig_end(&rig);
-}
-
 /* The process dies: the target's memory is gone, files stay. */
 static void
 die(void)
@@ -248,7 +234,7 @@ suite_archive_resume(void)
 {
 	Suite *s = suite_create("archive_resume");
 	TCase *t = tcase_create("resume");
-	tcase_add_checked_fixture(t, start, end);
+	tcase_add_checked_fixture(t, rig_up, rig_down);
 	tcase_set_timeout(t, 120);
 	tcase_add_loop_test(t, a_cut_volume_goes_on_and_other_tools_read_it, 0,
 	    (int)(sizeof(tails) / sizeof(tails[0])));

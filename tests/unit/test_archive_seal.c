@@ -3,20 +3,6 @@
 
 Suite *suite_archive_seal(void);
 
-static struct rig rig;
-
-static void
-start(void)
-{
-	rig_start(&rig);
-}
-
-static void
-end(void)
-{
-	rig_end(&rig);
-}
-
 static const char *const shells[] = { "dash", "bash --posix" };
 
 static void
@@ -243,7 +229,7 @@ suite_archive_seal(void)
 {
 	Suite *s = suite_create("archive_seal");
 	TCase *t = tcase_create("seal");
-	tcase_add_checked_fixture(t, start, end);
+	tcase_add_checked_fixture(t, rig_up, rig_down);
 	tcase_set_timeout(t, 120);
 	tcase_add_loop_test(t, unpack_sh_gives_every_message_with_its_date, 0,
 	    (int)(sizeof(shells) / sizeof(shells[0])));

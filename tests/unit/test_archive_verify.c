@@ -2,20 +2,6 @@
 
 Suite *suite_archive_verify(void);
 
-static struct rig rig;
-
-static void
-start(void)
-{
-	rig_start(&rig);
-}
-
-static void
-end(void)
-{
-	rig_end(&rig);
-}
-
 static void
 fill(void)
 {
@@ -259,28 +245,33 @@ START_TEST(a_catalog_row_that_lies_is_found)
 }
 END_TEST
 
-START_TEST(the_tsv_must_say_what_the_json_says)
+/* The sealed volume's octets, after this line of Python changed those in d,
+ * packed by other tools into one frame with a table: "changed". */
+static void
+pack_anew(const char *line)
 {
-	fill();
-	rig_seal(&rig);
-	/* The same volume with one octet of the TSV changed, packed anew by
-	 * other tools into one frame with a table by Python. */
 	ck_assert_int_eq(
 	    rig_sh(
 		"cd %s && zstd -dcq a/volumes/%s.tar.zst >v.tar && python3 -c '"
 		"import struct,subprocess\n"
 		"d=open(\"v.tar\",\"rb\").read()\n"
-		"i=d.rindex(b\"whole\\t\")\n"
-		"d=d[:i]+b\"wHole\"+d[i+5:]\n"
+		"%s\n"
 		"z=subprocess.run([\"zstd\",\"-q\",\"--check\","
 		"\"--stream-size=%%d\"%%len(d)],input=d,"
 		"stdout=subprocess.PIPE).stdout\n"
 		"t=struct.pack(\"<IIII\",0x184D2A5E,17,len(z),len(d))"
 		"+struct.pack(\"<IBI\",1,0,0x8F92EAB1)\n"
 		"open(\"a/volumes/changed.tar.zst\",\"wb\").write(z+t)'",
-		rig.root, rig.sealed_name),
+		rig.root, rig.sealed_name, line),
 	    0);
+}
+
+START_TEST(the_tsv_must_say_what_the_json_says)
+{
 	struct archive_verified sums;
+	fill();
+	rig_seal(&rig);
+	pack_anew("i=d.rindex(b\"whole\\t\"); d=d[:i]+b\"wHole\"+d[i+5:]");
 	struct rig_findings all = rig_verify(&rig, "changed", NULL, &sums);
 	ck_assert_ptr_nonnull(strstr(all.text.data, "CATALOG.tsv"));
 	buf_free(&all.text);
@@ -290,24 +281,11 @@ END_TEST
 /* A rebuild looks for a frame that begins with it. */
 START_TEST(a_catalog_must_be_readable_by_itself)
 {
+	struct archive_verified sums;
 	rig_deliver(&rig, "INBOX", rig_mail("x", 1000, 1));
 	rig_seal(&rig);
 	ck_assert_uint_eq(findings(rig.sealed_name, rig.sha256), 0);
-	/* The same octets in one frame. */
-	ck_assert_int_eq(
-	    rig_sh(
-		"cd %s && zstd -dcq a/volumes/%s.tar.zst >v.tar && python3 -c '"
-		"import struct,subprocess\n"
-		"d=open(\"v.tar\",\"rb\").read()\n"
-		"z=subprocess.run([\"zstd\",\"-q\",\"--check\","
-		"\"--stream-size=%%d\"%%len(d)],input=d,"
-		"stdout=subprocess.PIPE).stdout\n"
-		"t=struct.pack(\"<IIII\",0x184D2A5E,17,len(z),len(d))"
-		"+struct.pack(\"<IBI\",1,0,0x8F92EAB1)\n"
-		"open(\"a/volumes/changed.tar.zst\",\"wb\").write(z+t)'",
-		rig.root, rig.sealed_name),
-	    0);
-	struct archive_verified sums;
+	pack_anew("");
 	struct rig_findings all = rig_verify(&rig, "changed", NULL, &sums);
 	ck_assert_uint_eq(all.count, 1);
 	ck_assert_ptr_nonnull(
@@ -603,7 +581,7 @@ suite_archive_verify(void)
 {
 	Suite *s = suite_create("archive_verify");
 	TCase *t = tcase_create("verify");
-	tcase_add_checked_fixture(t, start, end);
+	tcase_add_checked_fixture(t, rig_up, rig_down);
 	tcase_set_timeout(t, 180);
 	tcase_add_test(t, every_flipped_bit_is_found);
 	tcase_add_test(t, a_flip_names_the_messages_it_hit_and_no_others);

@@ -4,20 +4,6 @@
 
 Suite *suite_archive_writer(void);
 
-static struct rig rig;
-
-static void
-start(void)
-{
-	rig_start(&rig);
-}
-
-static void
-end(void)
-{
-	rig_end(&rig);
-}
-
 START_TEST(a_volume_is_read_by_other_tools_and_by_us)
 {
 	for (unsigned i = 0; i < 300; i++)
@@ -312,7 +298,7 @@ suite_archive_writer(void)
 {
 	Suite *s = suite_create("archive_writer");
 	TCase *t = tcase_create("writer");
-	tcase_add_checked_fixture(t, start, end);
+	tcase_add_checked_fixture(t, rig_up, rig_down);
 	tcase_set_timeout(t, 120);
 	tcase_add_test(t, a_volume_is_read_by_other_tools_and_by_us);
 	tcase_add_test(t, the_reported_hash_is_that_of_sha256sum);

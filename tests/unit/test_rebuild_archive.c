@@ -3,8 +3,6 @@
 
 Suite *suite_rebuild_archive(void);
 
-static struct rig rig;
-
 /* What was told. */
 static struct {
 	size_t kept, begun, ended, outcomes, mailboxes, accounts, volumes;
