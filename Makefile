@@ -36,7 +36,7 @@ CC  = clang
 OPT = -O1 -fno-omit-frame-pointer -fsanitize=fuzzer-no-link,address,undefined -fno-sanitize-recover=undefined
 else ifeq ($(KIND),clang)
 CC  = clang
-OPT = -O1
+OPT = -O0
 else
 $(error KIND is release, check, asan, tsan, fuzz or clang)
 endif
