@@ -78,6 +78,9 @@ struct world *world_new(enum world_mode);
 /* With one mailbox that holds n messages and, unless NULL, an empty one. */
 struct world *world_of(
     enum world_mode, const char *full, const char *empty, int n);
+/* The same, hauled once. */
+struct world *world_hauled(
+    enum world_mode, const char *full, const char *empty, int n);
 void world_free(struct world *);
 
 struct world_box *world_add(struct world *, const char *name);

@@ -778,6 +778,15 @@ world_complete(struct world *w)
 	world_run_free(&r);
 }
 
+struct world *
+world_hauled(enum world_mode mode, const char *full, const char *empty, int n)
+{
+	struct world *w = world_of(mode, full, empty, n);
+	world_complete(w);
+
+	return w;
+}
+
 /* ---- what the index says ---- */
 
 /* The next live row of a message that had not vanished when it was fetched. */
