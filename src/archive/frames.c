@@ -28,7 +28,7 @@ struct frames {
 	uint64_t file_size; /* octets written */
 	uint64_t plain;     /* octets in frames [0, written) */
 
-	struct inflate cache;
+	struct inflate_prefix cache; /* of frame number cached */
 	uint32_t cached;
 	bool has_cached;
 };
@@ -52,7 +52,7 @@ frames_free(struct frames **fp)
 
 	*fp = NULL;
 	compress_free(&f->pool);
-	inflate_free(&f->cache);
+	inflate_prefix_free(&f->cache);
 	free(f->infos);
 	free(f->ends);
 	free(f);
@@ -266,32 +266,46 @@ frames_file_size(const struct frames *f)
 	return f->file_size;
 }
 
-/* The plain octets of a frame: borrowed until the next call on f. */
 static bool
-plain_of(struct frames *f, uint32_t frame, const uint8_t **p, size_t *n,
-    struct err *err)
+write_until(struct frames *f, uint32_t frame, struct err *err)
 {
-	if (frame == f->cut) {
-		*n = filled(f);
-		*p = *n > 0 ? compress_filling(f->pool)->data : NULL;
-		return true;
-	}
 	while (frame >= f->written)
 		if (!write_oldest(f, err))
 			return false;
 
-	if (!f->has_cached || f->cached != frame) {
-		f->has_cached = false;
-		if (!inflate_frame(&f->cache, f->set.fd, f->set.path,
-			&f->infos[frame], err)) {
-			err->scope = ERR_RUN;
-			return false;
-		}
-		f->has_cached = true;
-		f->cached = frame;
+	return true;
+}
+
+/*
+ * Octets [0, n) of a written frame. What lies behind them is not looked at:
+ * sealing reads every frame of this file back, with its checksum.
+ */
+static bool
+inflate_to(struct frames *f, uint32_t frame, size_t n, struct err *err)
+{
+	if (!f->has_cached || f->cached != frame)
+		inflate_prefix_restart(&f->cache);
+	f->cached = frame;
+	f->has_cached = inflate_prefix_reach(
+	    &f->cache, f->set.fd, f->set.path, &f->infos[frame], n, err);
+	if (!f->has_cached)
+		err->scope = ERR_RUN;
+
+	return f->has_cached;
+}
+
+/* Octets [0, n) of a frame: borrowed until the next call on f. */
+static bool
+plain_of(struct frames *f, uint32_t frame, size_t n, const uint8_t **p,
+    struct err *err)
+{
+	if (frame == f->cut) {
+		*p = compress_filling(f->pool)->data;
+		return true;
 	}
+	if (!inflate_to(f, frame, n, err))
+		return false;
 	*p = (const uint8_t *)f->cache.plain.data;
-	*n = f->cache.plain.len;
 
 	return true;
 }
@@ -304,19 +318,17 @@ frames_read(struct frames *f, uint32_t frame, uint64_t offset, uint64_t skip,
 	uint64_t at = offset + skip;
 	for (; n > 0 && frame <= f->cut; frame++) {
 		const uint8_t *p;
-		size_t len;
-		if (frame < f->written && at >= f->infos[frame].dsize) {
-			at -= f->infos[frame].dsize;
-			continue;
-		}
-		if (!plain_of(f, frame, &p, &len, err))
+		if (frame < f->cut && !write_until(f, frame, err))
 			return false;
-		if (at >= len) {
-			at -= len;
+		size_t size =
+		    frame == f->cut ? filled(f) : f->infos[frame].dsize;
+		if (at >= size) {
+			at -= size;
 			continue;
 		}
-		size_t part = n < len - at ? (size_t)n : (size_t)(len - at);
-		if (!each(arg, p + at, part, err))
+		size_t part = n < size - at ? (size_t)n : size - (size_t)at;
+		if (!plain_of(f, frame, (size_t)at + part, &p, err) ||
+		    !each(arg, p + at, part, err))
 			return false;
 		n -= part;
 		at = 0;

@@ -23,4 +23,29 @@ bool inflate_frame(struct inflate *, int fd, const char *path,
     const struct frame_info *info, struct err *);
 void inflate_free(struct inflate *);
 
+/*
+ * The first octets of one frame, no more of them than were asked for: what
+ * lies behind is neither read nor inflated. Whoever asks later for more of
+ * the same frame pays only for the difference. {0} is ready for use.
+ */
+struct inflate_prefix {
+	ZSTD_DCtx *context;
+	struct buf packed; /* the piece being inflated */
+	struct buf plain;  /* octets [0, .len) of the frame */
+	size_t read;       /* octets of the frame read so far */
+	size_t fed;        /* octets of packed inflated so far */
+	bool ended;        /* all is inflated, its checksum is good */
+};
+
+/* The next octets asked for are those of another frame. */
+void inflate_prefix_restart(struct inflate_prefix *);
+/*
+ * At least octets [0, n) of the frame at info->offset of fd → p->plain; n <=
+ * info->dsize. Only n == info->dsize looks at the frame's checksum. Errors as
+ * of inflate_frame; restart after one.
+ */
+bool inflate_prefix_reach(struct inflate_prefix *, int fd, const char *path,
+    const struct frame_info *info, size_t n, struct err *);
+void inflate_prefix_free(struct inflate_prefix *);
+
 #endif
