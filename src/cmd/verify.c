@@ -24,6 +24,7 @@ enum { LIST_STEP = 64, DAY_S = 86400 };
 
 struct sealed_volume {
 	char name[KEPT_VOLUME_NAME];
+	char run[40]; /* that sealed it, or replaced it: "" if none did */
 	uint8_t sha256[DIGEST_SIZE];
 	uint64_t frames; /* with messages */
 	bool open;       /* still a .part */
@@ -109,6 +110,7 @@ add_volume(void *arg, const struct index_volume *volume)
 		.draft = volume->state == VOLUME_DRAFT,
 		.frames = volume->frames };
 	memcpy(to->name, volume->name, sizeof(to->name));
+	memcpy(to->run, volume->sealed_run, sizeof(to->run));
 	memcpy(to->sha256, volume->sha256, sizeof(to->sha256));
 
 	return true;
@@ -234,6 +236,46 @@ manifest_finding(void *arg, const char *run, const char *what)
 }
 
 static bool
+note_replacing_run(void *arg, const struct repack_replaced *replaced)
+{
+	struct sealed_volume *known = volume_of(arg, replaced->name);
+	if (known != NULL)
+		snprintf(known->run, sizeof(known->run), "%s", replaced->run);
+
+	return true;
+}
+
+/* The last runs go on, or were killed before their manifests were written: the
+ * next run writes them. */
+static bool
+is_yet_to_tell(const struct verifying *v, const char *run)
+{
+	for (size_t i = v->run_count; i-- > 0;) {
+		if (v->runs[i].has_manifest || v->seen[i] != MANIFEST_MISSING)
+			return false;
+		if (strcmp(v->runs[i].name, run) == 0)
+			return true;
+	}
+
+	return false;
+}
+
+static void
+check_named(struct verifying *v, const struct sealed_volume *volume)
+{
+	if (volume->open || volume->draft || volume->in_manifest)
+		return;
+	if (!is_yet_to_tell(v, volume->run))
+		found(v, volume->name, NULL,
+		    volume->replaced ? "no manifest says that it was replaced"
+				     : "no manifest names this sealed volume");
+	else if (!v->o->quiet && !v->o->json)
+		printf("not in a manifest yet: %s (the next run writes that of "
+		       "%s)\n",
+		    volume->name, volume->run);
+}
+
+static bool
 check_manifests(struct verifying *v, struct err *err)
 {
 	v->seen = mem_array(v->run_count + 1, sizeof(*v->seen));
@@ -244,14 +286,11 @@ check_manifests(struct verifying *v, struct err *err)
 		if (v->runs[i].has_manifest && v->seen[i] == MANIFEST_MISSING)
 			found(v, v->runs[i].name, NULL,
 			    "its manifest is missing");
+	if (!index_replaced_volumes(
+		v->archive.index, note_replacing_run, v, err))
+		return false;
 	for (size_t i = 0; i < v->n; i++)
-		if (v->volumes[i].replaced && !v->volumes[i].in_manifest)
-			found(v, v->volumes[i].name, NULL,
-			    "no manifest says that it was replaced");
-		else if (!v->volumes[i].open && !v->volumes[i].draft &&
-			 !v->volumes[i].in_manifest)
-			found(v, v->volumes[i].name, NULL,
-			    "no manifest names this sealed volume");
+		check_named(v, &v->volumes[i]);
 
 	return true;
 }

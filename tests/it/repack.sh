@@ -219,6 +219,41 @@ say "the index made anew"
 made_anew
 is_whole "made anew"
 
+say "killed before its manifest is written"
+for at in "archive: after a sealed volume is renamed" \
+	"archive: before a manifest is created"; do
+	saved
+	crash_at "$at" repack --quiet || fail "never at $at"
+	expect_exit 0 mailhaul verify "$ARCHIVE"
+	rm "$ARCHIVE"/mailhaul*.db*
+	expect_exit 0 rebuild
+	# Both hold the messages then: what was merged, and what it was made of.
+	expect_exit 0 mailhaul verify "$ARCHIVE"
+	assert_says "$W/out" '^not in a manifest yet: .* \(the next run writes'
+	mailhaul export "$ARCHIVE" "maildir:$W/tree" --quiet
+	tree_of "$W/tree" >"$W/export"
+	rm -rf "$W/tree"
+	assert_same "$W/answers/export" "$W/export" "read after $point"
+	expect_exit 0 both --quiet
+	expect_exit 0 mailhaul verify "$ARCHIVE"
+	assert_silent_about "$W/out" 'not in a manifest yet'
+	assert_equal "$(ask "$ARCHIVE" "SELECT sum(delivered) FROM run_mailbox
+	  WHERE run IN (SELECT id FROM run ORDER BY id DESC LIMIT 2)")" 0 \
+		"fetched anew after $point"
+	expect_exit 0 repack --quiet
+	is_whole "killed at $point, the index made anew, and called again"
+done
+
+say "a manifest that was written is missed"
+saved
+expect_exit 0 repack --quiet
+find "$ARCHIVE/runs" -name '*.jsonl.zst' | sort | tail -n 1 | xargs rm
+expect_exit 7 mailhaul verify "$ARCHIVE"
+assert_says "$W/out" '^DAMAGE .*: its manifest is missing'
+assert_says "$W/out" '^DAMAGE .*: no manifest names this sealed volume'
+assert_says "$W/out" '^DAMAGE .*: no manifest says that it was replaced'
+assert_silent_about "$W/out" 'not in a manifest yet'
+
 say "killed at each name, and by number"
 sort -u "$W/all" >"$W/names"
 reached=$(wc -l <"$W/all")
@@ -236,7 +271,8 @@ while IFS= read -r at <&8; do
 	saved
 	crash_at "$at" repack --quiet || continue
 	kills=$((kills + 1))
-	# Before anything is put in order, all can be read.
+	# Before anything is put in order, all is there and can be read.
+	expect_exit 0 mailhaul verify "$ARCHIVE"
 	mailhaul export "$ARCHIVE" "maildir:$W/tree" --quiet
 	tree_of "$W/tree" >"$W/export"
 	rm -rf "$W/tree"
@@ -248,6 +284,7 @@ while IFS= read -r at <&8; do
 		# a volume that a run left open, or sealed, and the next run ends it.
 		rm "$ARCHIVE"/mailhaul*.db*
 		expect_exit 0 rebuild
+		expect_exit 0 mailhaul verify "$ARCHIVE"
 		expect_exit 0 both --quiet
 		;;
 	esac
