@@ -10,18 +10,20 @@ CC       = gcc
 B       := build/$(KIND)
 
 VERSION := $(shell sed -n 's/^\#\# \[\{0,1\}\([0-9][0-9.]*\)\]\{0,1\}.*/\1/p' CHANGELOG.md 2>/dev/null | head -n 1)
-PKGS    := libssl libcrypto libarchive libzstd sqlite3 jansson libutf8proc libxxhash \
-           libcyaml yaml-0.1 zlib
+PKGS    := libssl libcrypto libzstd sqlite3 jansson libutf8proc libxxhash libcyaml \
+           yaml-0.1 zlib
+# Not linked but loaded by the commands that need them: include/base/late.h.
+LATE    := archive etpan gmime-3.0
 WARN    := -Wall -Wextra -Werror -Wshadow -Wstrict-prototypes -Wmissing-prototypes \
            -Wpointer-arith -Wwrite-strings -Wformat=2 -Wvla -Wundef
 HARDEN  := -fPIE -fstack-protector-strong -fno-strict-aliasing -fstack-clash-protection
 CPPFLAGS += -D_GNU_SOURCE -Iinclude -Isrc -I$(B)/gen -DMAILHAUL_VERSION='"$(or $(VERSION),0.0)"'
 # GLib's headers don't pass our warnings.
-CFLAGS  += -std=c11 -g $(WARN) $(HARDEN) $(shell pkg-config --cflags $(PKGS)) \
+CFLAGS  += -std=c11 -g $(WARN) $(HARDEN) $(shell pkg-config --cflags $(PKGS) libarchive) \
            $(patsubst -I%,-isystem %,$(shell pkg-config --cflags gmime-3.0))
 LDFLAGS += -pie -Wl,-z,relro,-z,now
-# libetpan.pc would drop PIE; its library alone is enough. libcsv has no .pc.
-LDLIBS  += -letpan -lcsv $(shell pkg-config --libs $(PKGS) gmime-3.0) -lpthread
+# libcsv has no .pc.
+LDLIBS  += -lcsv $(shell pkg-config --libs $(PKGS)) -lpthread
 
 ifeq ($(KIND),release)
 OPT = -O2 -D_FORTIFY_SOURCE=2
@@ -50,7 +52,7 @@ OBJ     := $(SRC:%.c=$(B)/%.o)
 LIBOBJ  := $(LIBSRC:%.c=$(B)/%.o)
 UNITS   := $(sort $(wildcard tests/unit/test_*.c))
 UNITOBJ := $(UNITS:%.c=$(B)/%.o)
-GEN     := $(B)/gen/sql.h $(B)/gen/unpack_sh.h $(B)/gen/readme_txt.h
+GEN     := $(B)/gen/sql.h $(B)/gen/unpack_sh.h $(B)/gen/readme_txt.h $(B)/gen/sonames.h
 FUZZ    := $(sort $(wildcard tests/fuzz/*.c))
 FUZZERS := $(FUZZ:tests/fuzz/%.c=$(B)/fuzz-%)
 
@@ -75,6 +77,10 @@ $(B)/gen/readme_txt.h: src/archive/README.txt scripts/embed
 	@mkdir -p $(@D)
 	scripts/embed readme_txt $< > $@.new && mv $@.new $@
 
+$(B)/gen/sonames.h: Makefile scripts/sonames
+	@mkdir -p $(@D)
+	scripts/sonames $(LATE) > $@.new && mv $@.new $@
+
 # Each tests/unit/test_NAME.c defines Suite *suite_NAME(void).
 $(B)/gen/suites.h: $(UNITS)
 	@mkdir -p $(@D)
@@ -83,7 +89,7 @@ $(B)/gen/suites.h: $(UNITS)
 $(B)/tests/unit/main.o: $(B)/gen/suites.h
 
 $(B)/unit: $(UNITOBJ) $(B)/tests/unit/main.o $(B)/tests/unit/marks.o $(LIBOBJ)
-	$(CC) $(LDFLAGS) -Wl,--wrap=_mark_point -o $@ $^ $(LDLIBS) $(shell pkg-config --libs check)
+	$(CC) $(LDFLAGS) -Wl,--wrap=_mark_point -o $@ $^ $(LDLIBS) -letpan $(shell pkg-config --libs check)
 
 $(B)/it: $(B)/tests/it/main.o
 	$(CC) $(LDFLAGS) -o $@ $^ $(shell pkg-config --libs check)
@@ -112,7 +118,7 @@ $(B)/fuzz.a: $(LIBOBJ)
 
 $(B)/fuzz-session: $(B)/tests/fuzz/lib/wire.o
 $(B)/fuzz-%: $(B)/tests/fuzz/%.o $(B)/tests/fuzz/lib/fuzz.o $(B)/fuzz.a
-	$(CC) $(LDFLAGS) -fsanitize=fuzzer -o $@ $(filter %.o,$^) $(B)/fuzz.a $(LDLIBS)
+	$(CC) $(LDFLAGS) -fsanitize=fuzzer -o $@ $(filter %.o,$^) $(B)/fuzz.a $(LDLIBS) -letpan
 
 # Seeds that are archives.
 $(B)/fuzzseeds: $(B)/tests/fuzz/lib/seeds.o $(LIBOBJ)

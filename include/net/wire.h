@@ -117,8 +117,8 @@ bool wire_poisoned(const struct wire *);
 /* The error behind a libetpan MAILIMAP_ERROR_STREAM; NULL: none. */
 const struct err *wire_last_error(const struct wire *);
 
-/* A mailstream_low over this wire for libetpan; owned by the mailstream that
- * is made of it, which does not close the wire. */
+/* A mailstream_low over this wire for libetpan (after etpan_load); owned by the
+ * mailstream that is made of it, which does not close the wire. */
 mailstream_low *wire_low(struct wire *);
 
 void wire_close(struct wire **);

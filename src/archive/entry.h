@@ -1,10 +1,8 @@
 #ifndef ARCHIVE_ENTRY_H
 #define ARCHIVE_ENTRY_H
 
-#include <archive.h>
-#include <archive_entry.h>
-
 #include "mail/target.h"
+#include "libarchive.h"
 
 /* What an entry of a volume is called and says of itself (DESIGN 6). */
 

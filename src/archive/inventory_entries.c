@@ -58,6 +58,8 @@ open_walk(struct walk *w, const char *dir, const struct inventory_volume *v,
     const struct inventory_tell *tell, struct err *err)
 {
 	*w = (struct walk){ .volume = v, .tell = tell };
+	if (!libarchive_load(err))
+		return false;
 	w->path = volume_path(
 	    dir, v->name, v->sealed ? ARCHIVE_SEALED : ARCHIVE_PART);
 	w->fd = file_open(w->path, O_RDONLY, ERR_RUN, err);

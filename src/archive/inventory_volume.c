@@ -268,6 +268,9 @@ find_catalog(struct catalog_reading *c)
 static bool
 read_catalog(struct catalog_reading *c, const char *dir, bool *found)
 {
+	*found = false;
+	if (!libarchive_load(c->err))
+		return false;
 	c->path = volume_path(dir, c->volume->name, ARCHIVE_SEALED);
 	c->fd = file_open(c->path, O_RDONLY, ERR_RUN, c->err);
 	bool opened = c->fd >= 0;

@@ -451,8 +451,9 @@ archive_verify_volume(struct archive_reader *r, const char *volume,
 	}
 
 	v.path = volume_path(v.dir, volume, ARCHIVE_SEALED);
-	bool ok = quick ? check_quick(&v, sha256, err)
-			: check_full(&v, r, sha256, err);
+	bool ok = quick
+		      ? check_quick(&v, sha256, err)
+		      : libarchive_load(err) && check_full(&v, r, sha256, err);
 	free(v.path);
 	free((void *)v.frames);
 	if (!ok)

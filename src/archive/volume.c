@@ -64,6 +64,8 @@ tar_failed(struct volume *v, const char *what, struct err *err)
 static bool
 open_tar(struct volume *v, struct err *err)
 {
+	if (!libarchive_load(err))
+		return false;
 	v->tar = archive_write_new();
 	v->entry = archive_entry_new();
 	if (v->tar == NULL || v->entry == NULL)
@@ -363,7 +365,8 @@ volume_close(struct volume **vp)
 		archive_write_close(v->tar);
 		archive_write_free(v->tar);
 	}
-	archive_entry_free(v->entry);
+	if (v->entry != NULL)
+		archive_entry_free(v->entry);
 	frames_free(&v->frames);
 	if (v->fd >= 0)
 		close(v->fd);

@@ -1,11 +1,9 @@
 #ifndef ARCHIVE_VOLUME_H
 #define ARCHIVE_VOLUME_H
 
-#include <archive.h>
-#include <archive_entry.h>
-
 #include "archive/archive.h"
 #include "frames.h"
+#include "libarchive.h"
 
 /*
  * A volume being written: libarchive's pax tar over frames, in NAME.part.

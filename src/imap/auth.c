@@ -1,6 +1,5 @@
 #include "imap/auth.h"
 
-#include <libetpan/libetpan.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -12,6 +11,7 @@
 #include "imap/codes.h"
 #include "imap/initial.h"
 #include "imap/setup.h"
+#include "net/etpan.h"
 
 /*
  * Best first.  SCRAM shows the server nothing that it could use elsewhere and
@@ -240,6 +240,8 @@ sasl(struct imap_session *s, const struct imap_mechanism *m, struct err *err)
 	struct heard heard = { 0 };
 	struct imap_frame line = { 0 };
 	struct imap_reply r;
+	if (!etpan_load(err))
+		return false;
 	int code = authenticate(s, m, &heard, err);
 	find_answer(&heard, &line, &r);
 	if (code != MAILIMAP_NO_ERROR)

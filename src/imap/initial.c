@@ -6,6 +6,7 @@
 
 #include "base/buf.h"
 #include "base/mem.h"
+#include "net/etpan.h"
 
 enum stage {
 	STAGE_GREETING, /* the first read is told one, and nothing more */

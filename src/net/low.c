@@ -1,7 +1,7 @@
 /* libetpan's view of a wire: what its mailstream asks of a transport. */
-#include <libetpan/mailstream_low.h>
 #include <stdlib.h>
 
+#include "net/etpan.h"
 #include "net/wire.h"
 #include "net/wire_socket.h"
 #include "base/mem.h"

@@ -1,6 +1,5 @@
 #include "decode.h"
 
-#include <gmime/gmime.h>
 #include <iconv.h>
 #include <stdlib.h>
 #include <string.h>
@@ -8,6 +7,7 @@
 
 #include "base/text.h"
 #include "text/extract.h"
+#include "gmime.h"
 
 enum {
 	RAW_MAX = 4 << 20, /* octets of a part: tags are more than text */
@@ -29,6 +29,12 @@ say_nothing(const gchar *domain, GLogLevelFlags level, const gchar *message,
 	(void)level;
 	(void)message;
 	(void)data;
+}
+
+bool
+text_decode_load(struct err *err)
+{
+	return gmime_load(err);
 }
 
 void

@@ -5,7 +5,10 @@
 #include <stddef.h>
 
 #include "base/buf.h"
+#include "base/err.h"
 
+/* What the child needs, loaded before it is started. */
+bool text_decode_load(struct err *);
 /* What the child does: a message's text parts as UTF-8, blanks between them,
  * at most TEXT_MAX octets. *cut: a limit was reached. Before the first. */
 void text_decode_start(void);

@@ -206,6 +206,8 @@ static bool
 start_child(struct text_worker *w, struct err *err)
 {
 	int ends[2];
+	if (!text_decode_load(err))
+		return false;
 	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends) != 0)
 		return err_errno(err, ERR_RUN, "socketpair");
 	w->pid = fork();

@@ -66,6 +66,20 @@ if [ "$id" != null ] && [ -n "$id" ]; then
 	assert_equal "$(sha256sum <"$W/out" | cut -d' ' -f1)" "$sha256" "show $id"
 fi
 
+say "show loads no library that only other commands need"
+# loaded NAME ARGUMENTS...: the shared libraries of a command.
+loaded() {
+	LD_DEBUG=files LD_DEBUG_OUTPUT=$W/$1 mailhaul "${@:2}" >"$W/out"
+	cat "$W/$1".* >"$W/$1"
+}
+loaded shown show "$ARCHIVE" --entry "$entry"
+assert_same "$W/out" "$W/one" "what show gives"
+loaded verified verify "$ARCHIVE"
+assert_says "$W/shown" 'libzstd\.so'
+assert_says "$W/verified" 'libarchive\.so'
+! grep -E 'lib(archive|etpan|gmime-3\.0)\.so' "$W/shown" ||
+	fail "show loads what it has no need of"
+
 say "export to Maildir"
 expect_exit 0 "$MAILHAUL" export "$ARCHIVE" "maildir:$W/export"
 find "$W/export" -path '*/cur/*' -type f -exec sha256sum {} + |

@@ -2,7 +2,6 @@
 #include <arpa/inet.h>
 #include <check.h>
 #include <errno.h>
-#include <libetpan/libetpan.h>
 #include <netinet/in.h>
 #include <poll.h>
 #include <signal.h>
@@ -17,6 +16,7 @@
 #include "base/mem.h"
 #include "base/stop.h"
 #include "net/dial.h"
+#include "net/etpan.h"
 #include "net/wire.h"
 #include "peer.h"
 
@@ -41,6 +41,15 @@ dial_plain(uint16_t port, int timeout_ms)
 	ck_assert_msg(wire_dial(&w, &o, &err), "%s", err.text);
 
 	return w;
+}
+
+static mailstream_low *
+low_over(struct wire *w)
+{
+	struct err err = { 0 };
+	ck_assert_msg(etpan_load(&err), "%s", err.text);
+
+	return wire_low(w);
 }
 
 /* ------------------------------------------------- octets, in any order */
@@ -200,7 +209,7 @@ START_TEST(the_end_of_a_connection_is_an_error_and_stays_one)
 	while (len < 3)
 		ck_assert(wire_peek(w, len + 1, &data, &len, &err));
 	ck_assert_ptr_null(wire_last_error(w));
-	mailstream_low *low = wire_low(w);
+	mailstream_low *low = low_over(w);
 	char out[16];
 	ck_assert_int_eq(mailstream_low_read(low, out, sizeof(out)), 3);
 	for (int i = 0; i < 3; i++) {
@@ -593,7 +602,7 @@ read_some(struct wire *w, mailstream_low *low, int way, struct err *err)
 START_TEST(the_guard_stops_octets_before_they_are_handed_over)
 {
 	struct wire *w = dial_plain(peer_serve(send_badcharset, 0), 10000);
-	mailstream_low *low = wire_low(w);
+	mailstream_low *low = low_over(w);
 	struct err err;
 	int good = 0;
 	wire_guard(w, true);
@@ -732,8 +741,9 @@ START_TEST(libetpan_speaks_over_a_wire_and_leaves_it_open)
 {
 	struct wire *w = dial_plain(peer_serve(script_imap, 0), 10000);
 	wire_guard(w, true);
+	mailstream_low *low = low_over(w);
+	mailstream *stream = mailstream_new(low, 1024);
 	mailimap *imap = mailimap_new(0, NULL);
-	mailstream *stream = mailstream_new(wire_low(w), 1024);
 	ck_assert_int_eq(mailimap_connect(imap, stream),
 	    MAILIMAP_NO_ERROR_NON_AUTHENTICATED);
 	ck_assert_int_eq(mailimap_noop(imap), MAILIMAP_NO_ERROR);
@@ -748,8 +758,9 @@ END_TEST
 START_TEST(libetpan_ends_at_once_on_a_poisoned_wire)
 {
 	struct wire *w = dial_plain(peer_serve(script_imap, 0), 60000);
+	mailstream_low *low = low_over(w);
+	mailstream *stream = mailstream_new(low, 1024);
 	mailimap *imap = mailimap_new(0, NULL);
-	mailstream *stream = mailstream_new(wire_low(w), 1024);
 	ck_assert_int_eq(mailimap_connect(imap, stream),
 	    MAILIMAP_NO_ERROR_NON_AUTHENTICATED);
 	wire_poison(w);

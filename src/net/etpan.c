@@ -1,0 +1,5 @@
+#include "net/etpan.h"
+
+#include "sonames.h"
+
+LATE_DEFINE(etpan, SONAME_ETPAN, "libetpan20", ETPAN_CALLS)
