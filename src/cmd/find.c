@@ -152,7 +152,8 @@ find_next(const struct find *f, struct index_rows *rows, struct index_row *row,
 
 struct reading {
 	struct archive_reader *reader;
-	struct index *index; /* its own: rows of another stay valid */
+	struct index *own;   /* rows of another stay valid; NULL: the port's */
+	struct index *index; /* the one that is asked */
 	char volume[2][KEPT_VOLUME_NAME]; /* those whose frames are set */
 };
 
@@ -162,8 +163,24 @@ reading_open(
 {
 	struct reading *r = mem_new(sizeof(*r));
 	*out = r;
-	if (archive_reader_open(&r->reader, p->dir, err) &&
-	    index_open(&r->index, p->index_path, INDEX_READ, err))
+	if (!archive_reader_open(&r->reader, p->dir, err) ||
+	    !index_open(&r->own, p->index_path, INDEX_READ, err)) {
+		reading_close(out);
+		return false;
+	}
+	r->index = r->own;
+
+	return true;
+}
+
+bool
+reading_open_beside(
+    struct reading **out, const struct archive_port *p, struct err *err)
+{
+	struct reading *r = mem_new(sizeof(*r));
+	*out = r;
+	r->index = p->index;
+	if (archive_reader_open(&r->reader, p->dir, err))
 		return true;
 	reading_close(out);
 
@@ -178,8 +195,8 @@ reading_close(struct reading **reading)
 		return;
 	if (r->reader != NULL)
 		archive_reader_close(&r->reader);
-	if (r->index != NULL)
-		index_close(&r->index);
+	if (r->own != NULL)
+		index_close(&r->own);
 	free(r);
 	*reading = NULL;
 }

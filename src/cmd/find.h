@@ -30,6 +30,10 @@ bool find_next(const struct find *, struct index_rows *, struct index_row *,
 /* A reader over an archive that takes frame tables from the index. */
 struct reading;
 bool reading_open(struct reading **, const struct archive_port *, struct err *);
+/* The same through the port's own connection, which spares opening another:
+ * for who holds no rows of it meanwhile. */
+bool reading_open_beside(
+    struct reading **, const struct archive_port *, struct err *);
 void reading_close(struct reading **);
 /* One message's octets to each; ERR_GONE if the index knows no copy. */
 bool reading_message(struct reading *, const uint8_t sha256[DIGEST_SIZE],

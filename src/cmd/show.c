@@ -80,7 +80,7 @@ command_show(const struct options *o)
 		  as_of_set(p.index, o, &find.query.as_of_run,
 		      &find.query.as_of, &err) &&
 		  choose(p.index, &find, &row, &err) &&
-		  reading_open(&reading, &p, &err);
+		  reading_open_beside(&reading, &p, &err);
 	if (ok) {
 		uint64_t left = o->raw_header ? row.header_size : row.size;
 		ok = reading_message(
