@@ -6,6 +6,7 @@
 #include "seektable.h"
 
 #include <stdlib.h>
+#include <zstd_errors.h>
 
 enum {
 	/* The log of the largest window accepted (TRUST 9). */
@@ -174,6 +175,9 @@ inflate_piece(struct inflate_prefix *p, const struct frame_info *info, size_t n)
 	ZSTD_inBuffer in = { p->packed.data, p->packed.len, p->fed };
 	ZSTD_outBuffer out = { p->plain.data, n, p->plain.len };
 	size_t left = ZSTD_decompressStream(p->context, &out, &in);
+	/* A window that was large for long without need is made anew. */
+	if (ZSTD_getErrorCode(left) == ZSTD_error_memory_allocation)
+		mem_out();
 	if (ZSTD_isError(left))
 		return false;
 	p->fed = in.pos;

@@ -7,6 +7,7 @@
 #include <string.h>
 #include <unistd.h>
 #include <zstd.h>
+#include <zstd_errors.h>
 
 /* The log of the largest window accepted (TRUST 9). */
 enum { WINDOW_LOG_MAX = 27 };
@@ -75,6 +76,8 @@ unpack_piece(struct unpack *u, struct lines *l, size_t n, const char **why)
 	do {
 		ZSTD_outBuffer out = { .dst = u->out, .size = room };
 		u->left = ZSTD_decompressStream(u->context, &out, &in);
+		if (ZSTD_getErrorCode(u->left) == ZSTD_error_memory_allocation)
+			mem_out();
 		if (ZSTD_isError(u->left)) {
 			*why = "its compressed octets are damaged";
 			return false;
