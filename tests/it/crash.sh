@@ -92,7 +92,7 @@ cp "$W/names" "$W/chosen"
 if is_soak; then
 	seq "$reached" >>"$W/chosen"
 else
-	some 10 "$W/all" >>"$W/chosen"
+	some 6 "$W/all" >>"$W/chosen"
 fi
 while IFS= read -r at <&8; do
 	fresh
@@ -132,7 +132,7 @@ for state in "${states[@]}"; do
 	# What the haul itself didn't have, and some of the rest.
 	grep -vxFf "$W/names" "$W/recovery" | sort -u >"$W/again" || :
 	cat "$W/again" >>"$W/recovery.only"
-	some "$(is_soak && echo 4 || echo 2)" "$W/recovery" >>"$W/again"
+	some "$(is_soak && echo 4 || echo 1)" "$W/recovery" >>"$W/again"
 	while IFS= read -r at <&8; do
 		saved
 		crash "$at" saved
