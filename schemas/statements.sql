@@ -165,7 +165,7 @@ WITH RECURSIVE before (id) AS (SELECT ?1 UNION
   SELECT o.id FROM before b JOIN mailbox o ON o.replaced_by = b.id)
 SELECT o.id FROM before b JOIN mailbox o ON o.id = b.id
 WHERE o.id <> ?1 AND o.last_run IS NOT NULL AND o.ended IS NULL
-ORDER BY o.id;
+ORDER BY o.last_run, o.id;
 
 -- ---- consult -----------------------------------------------------------
 -- name: delta_find
@@ -316,22 +316,33 @@ INSERT INTO placement (mailbox, okey, content, flags, kw, idate, zone, size,
 -- name: placement_end
 UPDATE placement SET to_run = ?4
 WHERE mailbox = ?1 AND okey BETWEEN ?2 AND ?3 AND to_run IS NULL;
--- Those whose content stands in another mailbox too, one for one; what ended
--- since the other one exists has had its twin.
+-- Of all that a mailbox replaced, under this name or an earlier one, those whose
+-- content it holds too: one message ends one of them, in the newest that has
+-- it. What ended since the last one was replaced has had its twin.
 -- name: placement_end_twins
--- scan: the live messages of one mailbox, once when it was replaced
-UPDATE placement SET to_run = ?1
-WHERE mailbox = ?2 AND to_run IS NULL AND okey IN (
-  SELECT t.okey FROM (
-    SELECT p.okey, p.content, row_number() OVER (
-      PARTITION BY p.content ORDER BY p.to_run IS NULL, p.okey) AS nth
-    FROM placement p
-    WHERE p.mailbox = ?2 AND p.content IS NOT NULL AND (p.to_run IS NULL
-      OR p.to_run >= (SELECT first_run FROM mailbox WHERE id = ?3))) t
-  WHERE (t.content, t.nth) IN (
+-- scan: the messages of one mailbox and its forerunners, once when it was read
+WITH RECURSIVE
+  since (run) AS (SELECT coalesce(
+    (SELECT max(last_run) FROM mailbox WHERE replaced_by = ?2 AND ended IS NULL),
+    (SELECT first_run FROM mailbox WHERE id = ?2))),
+  before (id) AS (SELECT ?2 UNION SELECT ?3 UNION
+    SELECT o.id FROM before b JOIN mailbox o ON o.replaced_by = b.id),
+  old (mailbox, okey, content, nth) AS (
+    SELECT p.mailbox, p.okey, p.content, row_number() OVER (
+      PARTITION BY p.content ORDER BY m.last_run IS NOT NULL, m.last_run DESC,
+        m.id DESC, p.to_run IS NULL, p.okey)
+    FROM before b CROSS JOIN mailbox m ON m.id = b.id
+      CROSS JOIN placement p ON p.mailbox = m.id
+    WHERE m.id <> ?2 AND m.ended IS NULL AND p.content IS NOT NULL
+      AND (p.to_run IS NULL OR p.to_run >= (SELECT run FROM since))),
+  new (content, nth) AS (
     SELECT n.content, row_number() OVER (PARTITION BY n.content ORDER BY n.okey)
-    FROM (SELECT DISTINCT content, okey FROM placement
-      WHERE mailbox = ?3 AND content IS NOT NULL) n));
+    FROM (SELECT DISTINCT content, okey FROM placement WHERE mailbox = ?2
+      AND content IS NOT NULL AND from_run >= (SELECT run FROM since)) n)
+UPDATE placement SET to_run = ?1
+WHERE to_run IS NULL AND (mailbox, okey) IN (
+  SELECT o.mailbox, o.okey FROM old o
+  WHERE (o.content, o.nth) IN (SELECT content, nth FROM new));
 -- name: rename_part
 SELECT p.okey, p.content, p.flags, p.kw, p.idate, p.zone, p.size, d.outcome
 FROM placement p LEFT JOIN delivery d

@@ -136,7 +136,8 @@ bool index_live_mailboxes(struct index *, uint64_t account, uint64_t job,
 
 /* Generations that this one replaced, by one or more steps, under its name or
  * an earlier one, and whose placements have not all ended: index_end_mailbox is
- * due once it was seen whole or is gone. each false: stop. */
+ * due once it was seen whole or is gone. The newest is the last. each false:
+ * stop. */
 bool index_replaced(struct index *, uint64_t mailbox,
     bool (*each)(void *arg, uint64_t id), void *arg, struct err *);
 
@@ -277,10 +278,12 @@ bool index_end(struct index *, uint64_t run, uint64_t mailbox, uint64_t lo,
 /* The whole mailbox ends: it is gone, or replaced_by (0: nothing). */
 bool index_end_mailbox(struct index *, uint64_t run, uint64_t mailbox,
     uint64_t replaced_by, uint64_t *n, struct err *);
-/* Live placements of a mailbox end whose content stands in another one, which
- * follows it, one for one; *n of them. */
+/* Of all that this mailbox replaced (index_replaced), and that earlier one (0:
+ * none) with what it replaced, live placements end whose content stands in this
+ * one since: one placement here ends one of them all, of the newest first; *n
+ * of them. */
 bool index_end_twins(struct index *, uint64_t run, uint64_t mailbox,
-    uint64_t other, uint64_t *n, struct err *);
+    uint64_t earlier, uint64_t *n, struct err *);
 /* A renamed mailbox (same MAILBOXID and UIDVALIDITY): each live placement of
  * from begins in to with the same okey and outcome, CLAIM_KNOWN where it is
  * delivered; the job's delta goes with them; from ends, replaced by to. */

@@ -343,6 +343,7 @@ push_close(struct reading *r, bool advance, bool whole)
 		b->state.modseq = r->modseq;
 	b->advance = advance;
 	b->whole = whole;
+	b->earlier = r->box->earlier;
 	b->before = r->rematch.ends;
 	b->before_count = r->rematch.end_count;
 	r->rematch.ends = NULL;

@@ -38,6 +38,9 @@ enum belt_kind {
 	BELT_END
 };
 
+/* Generations before the one at hand that are looked into, the newest ones. */
+enum { REMATCH_BOXES = 4 };
+
 /* One thing that the fetching thread hands to the delivering one. */
 struct belt {
 	enum belt_kind kind;
@@ -51,7 +54,7 @@ struct belt {
 	 * kept already; NULL: none. */
 	char *text;
 	/* MESSAGE: may be kept already for an older generation of the mailbox,
-	 * or for the mailbox .earlier (0: none). */
+	 * or for the mailbox .earlier (0: none), which CLOSE tells as well. */
 	bool rematch;
 	uint64_t earlier;
 	struct index_counts counts;
@@ -60,7 +63,8 @@ struct belt {
 	uint64_t gone;
 	bool advance;     /* CLOSE: the delta's state may be stored */
 	bool whole;       /* CLOSE: all of .before may end */
-	uint64_t *before; /* owned; mailboxes that this one follows */
+	uint64_t *before; /* owned; mailboxes that this one follows, the newest
+			     is the last */
 	size_t before_count;
 	size_t box;           /* which mailbox of the account, from 0 */
 	char *name, *display; /* OPEN: owned */

@@ -28,8 +28,6 @@
 /* How a mailbox is read: only what is new, or all of it. */
 enum pass { PASS_DELTA = 1, PASS_FULL = 2 };
 
-enum { REMATCH_BOXES = 4 };
-
 /* Where messages of a new generation may be kept already. */
 struct rematch {
 	uint64_t *ends; /* owned: all that end once this one was seen whole */

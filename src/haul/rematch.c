@@ -116,22 +116,43 @@ is_taken(void *taken, uint64_t okey)
 	return okeys_has(taken, okey);
 }
 
-/* *n: how many there could be, in all that are looked into; 1: it is taken. */
+static bool
+look_into(struct reading *r, size_t box, const struct placement *p,
+    const char *id, uint8_t sha256[32], uint64_t *n, struct err *err)
+{
+	const struct haul_options *o = r->f->o;
+	struct okeys *taken = &r->rematch.in[box].taken;
+	uint64_t okey = 0;
+	if (!index_match_twin(r->f->index, o->job, r->rematch.in[box].mailbox,
+		o->run, p->size, p->idate, id, is_taken, taken, n, sha256,
+		&okey, err))
+		return false;
+	if (*n == 1)
+		okeys_add(taken, okey);
+
+	return true;
+}
+
+/*
+ * *n: how many there could be, in the newest that has any; 1: it is taken, and
+ * so is the one that it had taken over in each of those before, which a run
+ * that was killed may not have ended.
+ */
 static bool
 find_twin(struct reading *r, const struct placement *p, const char *id,
     uint8_t sha256[32], uint64_t *n, struct err *err)
 {
 	struct rematch *m = &r->rematch;
-	const struct haul_options *o = r->f->o;
+	size_t i = 0;
 	*n = 0;
-	for (size_t i = 0; i < m->n && *n == 0; i++) {
-		uint64_t okey = 0;
-		if (!index_match_twin(r->f->index, o->job, m->in[i].mailbox,
-			o->run, p->size, p->idate, id, is_taken,
-			&m->in[i].taken, n, sha256, &okey, err))
+	for (; i < m->n && *n == 0; i++)
+		if (!look_into(r, i, p, id, sha256, n, err))
 			return false;
-		if (*n == 1)
-			okeys_add(&m->in[i].taken, okey);
+	for (; i < m->n && *n == 1; i++) {
+		uint8_t same[32];
+		uint64_t before;
+		if (!look_into(r, i, p, id, same, &before, err))
+			return false;
 	}
 
 	return true;

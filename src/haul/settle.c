@@ -220,18 +220,36 @@ settle_same(struct settle *s, const struct belt *b, struct err *err)
 	return sums_leave(s->sums, err);
 }
 
-/* Of the generation before ends what this one has of it; the rest only if this
- * one was seen whole: it is gone. */
+/*
+ * A run that was killed in one of those before didn't end what that one had
+ * taken over: it is ended first, in their order, or a message that was seen in
+ * each would stand for two.
+ */
+static bool
+end_twins(struct settle *s, const struct belt *b, struct err *err)
+{
+	size_t i = 0;
+	uint64_t n;
+	if (b->before_count > REMATCH_BOXES)
+		i = b->before_count - REMATCH_BOXES;
+	for (; i < b->before_count; i++)
+		if (!index_end_twins(
+			s->index, s->o->run, b->before[i], 0, &n, err))
+			return false;
+
+	return b->before_count == 0 || index_end_twins(s->index, s->o->run,
+					   b->mailbox, b->earlier, &n, err);
+}
+
+/* Of the generations before ends what this one has of them; the rest only if
+ * this one was seen whole: it is gone. */
 static bool
 end_before(struct settle *s, const struct belt *b, bool whole, struct err *err)
 {
-	for (size_t i = 0; i < b->before_count; i++) {
+	if (!end_twins(s, b, err))
+		return false;
+	for (size_t i = 0; whole && i < b->before_count; i++) {
 		uint64_t n = 0;
-		if (!index_end_twins(
-			s->index, s->o->run, b->before[i], b->mailbox, &n, err))
-			return false;
-		if (!whole)
-			continue;
 		if (!index_end_mailbox(
 			s->index, s->o->run, b->before[i], b->mailbox, &n, err))
 			return false;

@@ -56,7 +56,7 @@ index_end_mailbox(struct index *ix, uint64_t run, uint64_t mailbox,
 
 bool
 index_end_twins(struct index *ix, uint64_t run, uint64_t mailbox,
-    uint64_t other, uint64_t *n, struct err *err)
+    uint64_t earlier, uint64_t *n, struct err *err)
 {
 	struct sql q;
 	assert(ix->open_tx);
@@ -64,7 +64,7 @@ index_end_twins(struct index *ix, uint64_t run, uint64_t mailbox,
 		return false;
 	sql_int(&q, (int64_t)run);
 	sql_int(&q, (int64_t)mailbox);
-	sql_int(&q, (int64_t)other);
+	sql_int(&q, (int64_t)earlier);
 	if (!sql_run(&q, err))
 		return false;
 	*n = (uint64_t)sqlite3_changes(ix->db);

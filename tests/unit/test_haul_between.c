@@ -79,6 +79,65 @@ START_TEST(a_second_new_uidvalidity_ends_both_before_it)
 }
 END_TEST
 
+/* Two copies of one message, of which each new generation lists one. */
+START_TEST(a_twin_takes_over_one_of_all_that_were_before_it)
+{
+	struct world *w = world_of((enum world_mode)_i, "Old", NULL, 20);
+	struct world_box *b = world_find(w, "Old");
+	b->m[0].content = b->m[19].content;
+	world_complete(w);
+	w->hide = 1;
+	for (uint64_t uidvalidity = 900; uidvalidity < 904; uidvalidity++) {
+		world_renumber(b, uidvalidity);
+		struct world_run *r = world_haul(w, NULL);
+		ck_assert_uint_eq(r->result.counts.by[OUTCOME_UNKNOWN], 1);
+		ck_assert_uint_eq(world_shown(w), 20);
+		world_run_free(&r);
+	}
+	w->hide = 0;
+	world_complete(w);
+	ck_assert_uint_eq(world_shown(w), 20);
+	world_free(w);
+}
+END_TEST
+
+/* The generation between was killed before it ended its twins. */
+START_TEST(what_was_taken_over_is_taken_over_no_more)
+{
+	struct world *w = half_rematched((enum world_mode)_i, true);
+	struct world_box *b = world_find(w, "Old");
+	struct world_message *other = world_arrive(w, b);
+	other->content = b->m[2].content;
+	other->other_octets = true;
+	world_renumber(b, 901);
+	world_complete(w);
+	ck_assert_uint_eq(w->bodies, 1);
+	ck_assert_uint_eq(w->delivered, 1);
+	ck_assert_uint_eq(world_shown(w), 21);
+	world_free(w);
+}
+END_TEST
+
+START_TEST(what_is_between_ends_one_each_though_none_was_seen_whole)
+{
+	struct world *w = half_rematched((enum world_mode)_i, true);
+	struct world_box *b = world_find(w, "Old");
+	for (uint64_t uidvalidity = 901; uidvalidity < 904; uidvalidity++) {
+		world_renumber(b, uidvalidity);
+		cut_run(w, 8);
+	}
+	w->hide = 1;
+	for (int night = 0; night < 2; night++) {
+		struct world_run *r = world_haul(w, NULL);
+		ck_assert_uint_eq(r->result.counts.by[OUTCOME_UNKNOWN], 1);
+		ck_assert_uint_eq(w->bodies, 0);
+		ck_assert_uint_eq(world_shown(w), 20);
+		world_run_free(&r);
+	}
+	world_free(w);
+}
+END_TEST
+
 /* ---- UIDs that name other messages ---- */
 
 /* All messages are others, under the same UIDs from first on. */
@@ -156,6 +215,11 @@ suite_haul_between(void)
 		{ what_was_half_replaced_is_matched_under_the_new_name,
 		    2 * WORLD_MUTE },
 		{ a_second_new_uidvalidity_ends_both_before_it, WORLD_MUTE },
+		{ a_twin_takes_over_one_of_all_that_were_before_it,
+		    WORLD_MUTE },
+		{ what_was_taken_over_is_taken_over_no_more, WORLD_MUTE },
+		{ what_is_between_ends_one_each_though_none_was_seen_whole,
+		    WORLD_MUTE },
 		{ other_mail_under_known_uids_is_copied, WORLD_MUTE },
 		{ fewer_uids_than_an_index_without_a_state_holds_begin_anew,
 		    WORLD_MUTE },
