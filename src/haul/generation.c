@@ -16,6 +16,7 @@
  * is listed in one go and looked for in the generation before.
  */
 #include <inttypes.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "base/log.h"
@@ -136,6 +137,25 @@ lost_its_uids(struct reading *r, struct err *err)
 	    "its UIDs were lost with the connection");
 }
 
+static bool
+is_another_mailbox(struct reading *r, struct err *err)
+{
+	struct box *box = r->box;
+	if (++box->changes > CHANGES_MAX)
+		return err_set(err, ERR_MAILBOX, ERR_UIDVALIDITY,
+		    "%d times during this run another mailbox had its name "
+		    "(MAILBOXID); what was copied is kept, nothing was ended",
+		    box->changes);
+	log_add(LOG_WARN,
+	    "%s: another mailbox has this name now (MAILBOXID): it is read "
+	    "from its beginning",
+	    box->m.display);
+	r->another = true;
+
+	return err_set(err, ERR_MAILBOX, ERR_UIDVALIDITY,
+	    "another mailbox got its name during the run");
+}
+
 bool
 reading_is_same(
     struct reading *r, const struct source_opened *opened, struct err *err)
@@ -143,7 +163,9 @@ reading_is_same(
 	if (r->opened.fleeting || opened->fleeting)
 		return lost_its_uids(r, err);
 	if (opened->uidvalidity == r->opened.uidvalidity)
-		return true;
+		return r->mailbox_id == NULL || opened->mailbox_id == NULL ||
+		       strcmp(r->mailbox_id, opened->mailbox_id) == 0 ||
+		       is_another_mailbox(r, err);
 	if (!note_uidvalidity(r, 0, opened->uidvalidity, err))
 		return false;
 	r->another = true;
@@ -266,8 +288,6 @@ enter_generation(struct reading *r, uint64_t live, struct err *err)
 	struct fetch *f = r->f;
 	struct source_mailbox m = r->box->m;
 	bool is_new = true;
-	if (m.mailbox_id == NULL)
-		m.mailbox_id = r->opened.mailbox_id;
 	if (r->box->restart || went_back(r))
 		return restart(r, &m, err);
 	if (!index_mailbox(f->index, f->o->source_account, &m,
@@ -307,8 +327,6 @@ enter_fleeting(
 	if (!enough && !reading_select(r, &all, &r->opened, err))
 		return false;
 	r->opened.fleeting = true;
-	if (m.mailbox_id == NULL)
-		m.mailbox_id = r->opened.mailbox_id;
 	r->box->restart = false;
 	r->box->uidvalidity = r->opened.uidvalidity;
 	/* Entries are called by UIDVALIDITY and UID. */
@@ -344,6 +362,20 @@ look_back(struct reading *r, bool full, bool with_ids, struct err *err)
 }
 
 /* ---- the beginning of a reading ---- */
+
+/* What was opened counts: it may be another one than was listed. */
+static void
+know_id(struct reading *r)
+{
+	struct source_mailbox *m = &r->box->m;
+	const char *told = r->opened.mailbox_id;
+	if (told != NULL &&
+	    (m->mailbox_id == NULL || strcmp(told, m->mailbox_id) != 0)) {
+		free((void *)m->mailbox_id);
+		m->mailbox_id = mem_str(told);
+	}
+	r->mailbox_id = mem_str(told);
+}
 
 static bool
 push_open(struct reading *r)
@@ -394,6 +426,7 @@ reading_begin(struct reading *r, struct err *err)
 		state = r->delta.state;
 	if (!reading_select(r, &state, &r->opened, err))
 		return false;
+	know_id(r);
 	if (r->opened.fleeting) {
 		if (!enter_fleeting(r, &state, err))
 			return false;
@@ -424,4 +457,5 @@ reading_free(struct reading *r)
 	ranges_free(&r->gone);
 	ranges_free(&r->missed);
 	rematch_free(&r->rematch);
+	free(r->mailbox_id);
 }

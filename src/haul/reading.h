@@ -50,13 +50,15 @@ struct reading {
 	uint64_t mailbox;  /* index id of the generation */
 	bool has_rows;     /* the index may know its messages */
 	bool fresh_volume; /* see BELT_OPEN */
-	bool another; /* UIDVALIDITY changed, or what UIDs name: begin anew */
+	bool another;      /* UIDVALIDITY, MAILBOXID or what UIDs name changed:
+			      begin anew */
 	enum pass pass;
 	struct index_delta delta;
 	uint64_t known_uidnext;   /* all below were given out */
 	bool lies;                /* UIDNEXT is below what the server lists */
 	uint64_t excluded_before; /* of the live ones a delta begins with */
-	struct source_opened opened; /* at first */
+	char *mailbox_id; /* owned; as it was first opened; NULL: not told */
+	struct source_opened opened; /* at first; its .mailbox_id isn't kept */
 	struct source_opened last;   /* by the connection at hand */
 	uint64_t modseq;             /* of the first EXAMINE */
 	uint64_t next_okey;          /* all below were announced in this pass */
@@ -94,7 +96,8 @@ bool reading_delta_is_enough(
 /* Opens, through broken connections. */
 bool reading_select(struct reading *, const struct source_state *,
     struct source_opened *, struct err *);
-/* False, with .another set, if it has another UIDVALIDITY by now. */
+/* False, with .another set, if it has another UIDVALIDITY or MAILBOXID by now:
+ * for each open but the first. */
 bool reading_is_same(
     struct reading *, const struct source_opened *, struct err *);
 /* False, with .another set: this UID names another message by now, so all of

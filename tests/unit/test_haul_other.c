@@ -54,6 +54,62 @@ START_TEST(another_mailbox_with_the_same_numbers_is_opened)
 }
 END_TEST
 
+/* By the time the connection is there again. */
+static void
+replace_meanwhile(struct world *w, unsigned open)
+{
+	if (open == 2)
+		create_anew(w, world_find(w, "Work"), 15);
+}
+
+START_TEST(another_mailbox_behind_a_lost_connection_is_read_from_its_start)
+{
+	struct world *w = world_of((enum world_mode)(_i / 2), "Work", 20);
+	w->ids = true;
+	w->meanwhile = replace_meanwhile;
+	*(_i % 2 ? &w->break_at : &w->break_tell) = 8;
+	struct world_run *r = world_completed(w, NULL);
+	ck_assert_uint_eq(w->dials, 2);
+	ck_assert_uint_eq(w->contents, 35);
+	ck_assert_uint_eq(r->result.counts.inventory, 15);
+	ck_assert_uint_eq(w->delivered, 15 + (_i % 2 ? 7 : 0));
+	ck_assert_uint_eq(world_shown(w), 15);
+	world_run_free(&r);
+	w->break_at = w->break_tell = 0;
+	w->meanwhile = NULL;
+	world_complete(w);
+	ck_assert_uint_eq(w->bodies, 0);
+	ck_assert_uint_eq(world_shown(w), 15);
+	world_free(w);
+}
+END_TEST
+
+static void
+replace_always(struct world *w, unsigned open)
+{
+	(void)open;
+	w->tells = 0;
+	create_anew(w, world_find(w, "Work"), 15);
+}
+
+START_TEST(other_mailboxes_again_and_again_fail_it_and_end_nothing)
+{
+	struct world *w = world_of((enum world_mode)_i, "Work", 15);
+	w->ids = true;
+	world_complete(w);
+	world_arrive(w, world_find(w, "Work"));
+	w->meanwhile = replace_always;
+	w->break_tell = 8;
+	struct world_run *r = world_haul(w, NULL);
+	ck_assert_uint_eq(r->result.mailboxes_failed, 1);
+	ck_assert_int_eq(r->result.failures[0].err.code, ERR_UIDVALIDITY);
+	ck_assert_uint_eq(r->result.gone, 0);
+	ck_assert_uint_ge(world_shown(w), 15);
+	world_run_free(&r);
+	world_free(w);
+}
+END_TEST
+
 START_TEST(mailboxes_that_change_names_keep_their_mail)
 {
 	struct world *w = world_of((enum world_mode)_i, "A", NULL, 12);
@@ -257,6 +313,10 @@ suite_haul_other(void)
 	} tests[] = {
 		{ another_mailbox_of_the_same_name_is_read, 2 * WORLD_MUTE },
 		{ another_mailbox_with_the_same_numbers_is_opened, WORLD_MUTE },
+		{ another_mailbox_behind_a_lost_connection_is_read_from_its_start,
+		    2 * WORLD_MUTE },
+		{ other_mailboxes_again_and_again_fail_it_and_end_nothing,
+		    WORLD_MUTE },
 		{ mailboxes_that_change_names_keep_their_mail, WORLD_MUTE },
 		{ a_server_that_stops_telling_ids_changes_nothing, WORLD_MUTE },
 		{ what_was_matched_ends_though_one_is_never_listed,
