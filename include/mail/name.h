@@ -49,6 +49,10 @@ void name_encode(struct buf *out, const char *utf8, size_t len);
 void name_display(
     struct buf *out, const char *wire, size_t len, char separator);
 
+/* What tells a display name from another one that looks the same, appended:
+ * "%~" and 16 digits of the wire name's SHA-256. */
+void name_mark(struct buf *display, const char *wire, size_t len);
+
 /* True if a wire name may be sent to a server: no CR, LF, NUL, other
  * controls (RFC 9051 5.1), and not empty. */
 bool name_is_safe(const char *, size_t len);

@@ -108,7 +108,8 @@ struct source_body {
 struct source_caps {
 	uint32_t window; /* most okeys worth having requested at a time */
 	/* Mailboxes that the last list had to leave out (names with control
-	 * characters, lines that can't be read): each is a failed one. */
+	 * characters or too long, lines that can't be read), and those that
+	 * statuses has found since: each is a failed one. */
 	uint64_t unlisted;
 	/* The last list showed only the mailboxes that were asked for: one that
 	 * lacks is not gone. */
@@ -160,7 +161,8 @@ struct source_ops {
 	/* MESSAGES, UIDNEXT, UIDVALIDITY, HIGHESTMODSEQ of all mailboxes again,
 	 * in as few round trips as it takes: of those that the last list showed
 	 * as far as the server answers, and of those that exist since (0 where
-	 * it says nothing). NULL: not offered. */
+	 * it says nothing; they may look like one that was listed: name_mark).
+	 * NULL: not offered. */
 	bool (*statuses)(void *,
 	    bool (*each)(
 		void *arg, const struct source_mailbox *, struct err *),

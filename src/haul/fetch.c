@@ -144,21 +144,24 @@ fetch_note_failure(struct fetch *f, const char *mailbox, const struct err *err)
 	    (struct haul_failure){ .mailbox = mem_str(mailbox), .err = *err };
 }
 
-/* A mailbox that can't even be named is still mail that was not copied. */
+/* A mailbox that can't even be named is still mail that was not copied. Those
+ * that were created meanwhile are told by the last list. */
 static void
 count_unlisted(struct fetch *f)
 {
 	struct source_caps caps = { 0 };
 	struct err err;
 	f->source->ops->capabilities(f->source->data, &caps);
-	if (caps.unlisted == 0)
+	if (caps.unlisted <= f->unlisted)
 		return;
+	uint64_t n = caps.unlisted - f->unlisted;
+	f->unlisted = caps.unlisted;
 	err_set(&err, ERR_MAILBOX, ERR_PROTOCOL,
-	    "%" PRIu64 " left out: names with control characters, or lines "
-	    "that can't be read (the log has each)",
-	    caps.unlisted);
+	    "%" PRIu64 " left out: names with control characters or longer "
+	    "than 16 KiB, or lines that can't be read (the log has each)",
+	    n);
 	fetch_note_failure(f, "mailboxes of the list", &err);
-	f->result->mailboxes_failed += caps.unlisted - 1;
+	f->result->mailboxes_failed += n - 1;
 }
 
 bool
@@ -279,8 +282,10 @@ each_mailbox(struct fetch *f, struct boxes *boxes, struct err *err)
 	for (int pass = 1; opened && moved > 0 && pass < PASSES_MAX; pass++) {
 		if (f->stopped)
 			return true;
-		if (!fetch_moved(f, boxes, &moved, err) ||
-		    (moved > 0 && !again(f, boxes, moved, err)))
+		if (!fetch_moved(f, boxes, &moved, err))
+			return f->stopped;
+		count_unlisted(f);
+		if (moved > 0 && !again(f, boxes, moved, err))
 			return f->stopped;
 	}
 

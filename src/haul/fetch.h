@@ -19,6 +19,7 @@ struct fetch {
 	struct source *source; /* borrowed; replaced after a loss */
 	bool connected;
 	bool lister; /* this connection is the one that listed the mailboxes */
+	uint64_t unlisted;  /* of the list, told so far as failures */
 	struct queue *belt; /* borrowed */
 	struct meter *meter;
 	struct haul_result *result;

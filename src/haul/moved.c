@@ -9,8 +9,11 @@
  */
 #include <string.h>
 
+#include "base/digest.h"
 #include "base/log.h"
 #include "fetch.h"
+#include "mail/name.h"
+#include "okeys.h"
 
 struct statuses {
 	struct fetch *f;
@@ -71,10 +74,49 @@ as_read(const struct boxes *boxes, const struct source_mailbox *m)
 	return NULL;
 }
 
+/* ---- created ---- */
+
+static uint64_t
+look_of(const char *display)
+{
+	return (uint64_t)hash64_of(display, strlen(display));
+}
+
+/* looks: of all mailboxes so far. One that looks like another is marked, or
+ * their messages would lie in one folder. */
+static bool
+add_marked(struct boxes *boxes, const struct source_mailbox *new,
+    struct okeys *looks, struct err *err)
+{
+	struct source_mailbox m = *new;
+	struct buf display = { 0 };
+	buf_str(&display, m.display);
+	if (okeys_has(looks, look_of(m.display)))
+		name_mark(&display, m.name, strlen(m.name));
+	m.display = display.data;
+	okeys_add(looks, look_of(m.display));
+	log_add(LOG_INFO, "%s was created meanwhile", m.display);
+	bool ok = boxlist_add(boxes, &m, err);
+	buf_free(&display);
+
+	return ok;
+}
+
+static void
+all_looks(struct okeys *looks, const struct boxes *boxes)
+{
+	for (size_t i = 0; i < boxes->n; i++)
+		okeys_add(looks, look_of(boxes->array[i].m.display));
+}
+
 static bool
 add_created(struct statuses *s, struct boxes *boxes, struct err *err)
 {
-	for (size_t i = 0; i < s->created.n; i++) {
+	struct okeys looks = { 0 };
+	bool ok = true;
+	if (s->created.n > 0)
+		all_looks(&looks, boxes);
+	for (size_t i = 0; ok && i < s->created.n; i++) {
 		const struct source_mailbox *m = &s->created.array[i].m;
 		const struct box *old = as_read(boxes, m);
 		if (old != NULL && has_moved(old, m)) {
@@ -86,15 +128,16 @@ add_created(struct statuses *s, struct boxes *boxes, struct err *err)
 		}
 		if (old != NULL)
 			continue;
-		log_add(LOG_INFO, "%s was created meanwhile", m->display);
-		if (!boxlist_add(boxes, m, err))
-			return false;
+		ok = add_marked(boxes, m, &looks, err);
+		if (!ok)
+			break;
 		struct box *box = &boxes->array[boxes->n - 1];
 		box->wanted = box->again = fetch_wants(s->f, &box->m);
 		s->moved += box->again;
 	}
+	okeys_free(&looks);
 
-	return true;
+	return ok;
 }
 
 static size_t

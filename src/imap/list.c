@@ -51,12 +51,13 @@ read_separator(struct imap_tokens *t, char *separator)
 	return good;
 }
 
+/* octets: its name, or the line. */
 static void
-unusable(struct listing *c, const struct imap_reply *r, const char *why)
+unusable(struct listing *c, const struct imap_reply *r, const char *octets,
+    size_t len, const char *why)
 {
-	if (c->l->again)
+	if (c->l->subscribed || !imap_listing_leave_out(c->l, octets, len))
 		return;
-	c->l->unlisted++;
 	log_add(LOG_WARN, "%s: a mailbox is left out, %s: %.*s", c->s->where,
 	    why, (int)(r->words.len < 200 ? r->words.len : 200), r->words.data);
 }
@@ -72,8 +73,11 @@ add_mailbox(struct listing *c, const struct imap_reply *r, const char *name,
 	if (c->l->again && imap_listing_find(c->l, name, len) != NULL)
 		return;
 	if (!name_is_safe(name, len)) {
-		if (!c->l->subscribed)
-			unusable(c, r, "its name holds control characters");
+		unusable(c, r, name, len, "its name holds control characters");
+		return;
+	}
+	if (len > IMAP_NAME_MAX) {
+		unusable(c, r, name, len, "its name is longer than 16 KiB");
 		return;
 	}
 	struct imap_found *f = imap_listing_add(c->l, name, len);
@@ -128,8 +132,9 @@ take_mailbox(void *arg, const struct imap_reply *r, struct err *err)
 	if (good)
 		add_mailbox(c, r, name.data != NULL ? name.data : "", name.len,
 		    separator, attributes);
-	else if (!c->l->subscribed)
-		unusable(c, r, "its line cannot be read");
+	else
+		unusable(c, r, r->words.data, r->words.len,
+		    "its line cannot be read");
 	buf_free(&name);
 
 	return true;
@@ -320,8 +325,7 @@ imap_list_statuses(struct imap_session *s, struct imap_listing *l,
     imap_each_mailbox each, void *arg, struct err *err)
 {
 	struct listing c = { .s = s, .l = l };
-	imap_listing_forget_statuses(l);
-	l->again = true;
+	imap_listing_again(l);
 	bool good = imap_session_settle(s, err) && list_all(&c, err);
 	bool told = imap_session_can(s, "LIST-STATUS") &&
 		    imap_session_can(s, "LIST-EXTENDED");

@@ -8,7 +8,8 @@ typedef bool (*imap_each_mailbox)(
 
 /*
  * Every mailbox of the wanted namespaces, INBOX among them, each once.
- * listing->unlisted: names that cannot be used (control characters), logged.
+ * listing->unlisted: names that cannot be used (control characters, longer than
+ * IMAP_NAME_MAX), logged; a later imap_list_statuses adds those that are new.
  */
 bool imap_list(struct imap_session *, struct imap_listing *,
     imap_each_mailbox each, void *arg, struct err *);

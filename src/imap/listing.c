@@ -95,6 +95,41 @@ imap_listing_forget_statuses(struct imap_listing *l)
 	}
 }
 
+/* ---- what is left out ---- */
+
+static int
+by_hash(const void *one, const void *two)
+{
+	uint64_t a = *(const uint64_t *)one, b = *(const uint64_t *)two;
+
+	return (a > b) - (a < b);
+}
+
+bool
+imap_listing_leave_out(struct imap_listing *l, const char *octets, size_t len)
+{
+	uint64_t hash = (uint64_t)hash64_of(octets, len);
+	if (l->known > 0 && bsearch(&hash, l->left_out, l->known, sizeof(hash),
+				by_hash) != NULL)
+		return false;
+	if ((l->unlisted & (l->unlisted - 1)) == 0)
+		l->left_out = mem_grow(l->left_out,
+		    l->unlisted == 0 ? 1 : 2 * l->unlisted, sizeof(hash));
+	l->left_out[l->unlisted++] = hash;
+
+	return true;
+}
+
+void
+imap_listing_again(struct imap_listing *l)
+{
+	imap_listing_forget_statuses(l);
+	l->again = true;
+	l->known = l->unlisted;
+	if (l->known > 1)
+		qsort(l->left_out, l->known, sizeof(*l->left_out), by_hash);
+}
+
 void
 imap_listing_free(struct imap_listing *l)
 {
@@ -103,6 +138,7 @@ imap_listing_free(struct imap_listing *l)
 		free(l->found[i].name);
 	free(l->found);
 	free(l->slots);
+	free(l->left_out);
 	*l = (struct imap_listing){ 0 };
 }
 
@@ -144,12 +180,7 @@ imap_listing_find_twins(struct imap_listing *l)
 void
 imap_listing_display(struct buf *out, const struct imap_found *f)
 {
-	enum { DIGITS = 8 }; /* octets of the hash; as long paths have them */
-	uint8_t sha256[DIGEST_SIZE];
-	char hex[2 * DIGITS + 1];
 	name_display(out, f->name, f->len, f->separator);
-	if (!f->twin)
-		return;
-	digest_of(f->name, f->len, sha256);
-	buf_fmt(out, "%%~%s", digest_hex(hex, sha256, DIGITS));
+	if (f->twin)
+		name_mark(out, f->name, f->len);
 }

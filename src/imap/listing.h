@@ -3,7 +3,12 @@
 
 #include "imap/status.h"
 
-enum { IMAP_MAILBOXES_MAX = 1 << 20 }; /* an account */
+enum {
+	IMAP_MAILBOXES_MAX = 1 << 20, /* an account */
+	/* A name that is shown has three times as many where all of them are
+	 * %XX, and what reads archives takes 64 KiB. */
+	IMAP_NAME_MAX = 16 << 10
+};
 
 struct imap_found {
 	char *name; /* wire form for outside, see names.h */
@@ -26,6 +31,8 @@ struct imap_listing {
 	bool subscribed; /* reading LSUB */
 	bool again;      /* looking for statuses and new names */
 	uint64_t unlisted;
+	uint64_t *left_out; /* owned; a hash of each of those, … */
+	size_t known;       /* … of which so many are sorted */
 };
 
 /* NULL: there is none. INBOX without regard to case. */
@@ -40,8 +47,15 @@ void imap_listing_forget_statuses(struct imap_listing *);
  * on the wire are twins: a separator becomes '/' in all of them, and invalid
  * UTF-8 %XX. */
 void imap_listing_find_twins(struct imap_listing *);
-/* As people see it: no other of the listing has the same. */
+/* As people see it: no other of those that were listed at first has the same.
+ */
 void imap_listing_display(struct buf *out, const struct imap_found *);
+/* A name that can't be used, by its octets, or a line that can't be read: false
+ * if it was left out before the listing was begun again. */
+bool imap_listing_leave_out(
+    struct imap_listing *, const char *octets, size_t len);
+/* Looking for statuses and new names from here on. */
+void imap_listing_again(struct imap_listing *);
 void imap_listing_free(struct imap_listing *);
 
 #endif

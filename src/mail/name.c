@@ -1,5 +1,6 @@
 #include "mail/name.h"
 
+#include "base/digest.h"
 #include "base/mem.h"
 
 #include <stdlib.h>
@@ -79,6 +80,16 @@ name_role(const char *role)
 			return attributes[i].bit;
 
 	return 0;
+}
+
+void
+name_mark(struct buf *display, const char *wire, size_t len)
+{
+	enum { DIGITS = 8 }; /* octets of the hash; as long paths have them */
+	uint8_t sha256[DIGEST_SIZE];
+	char hex[2 * DIGITS + 1];
+	digest_of(wire, len, sha256);
+	buf_fmt(display, "%%~%s", digest_hex(hex, sha256, DIGITS));
 }
 
 bool

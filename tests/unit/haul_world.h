@@ -32,6 +32,7 @@ struct world_message {
 
 struct world_box {
 	char name[40], id[16];
+	char display[40]; /* "": as its name */
 	uint64_t uidvalidity, uidnext, modseq;
 	struct world_message m[MESSAGES];
 	size_t n;
@@ -55,6 +56,7 @@ struct world {
 	bool refuses_open;    /* EXAMINE is refused */
 	bool incomplete;      /* END says that not all was told */
 	bool restless;        /* another UIDVALIDITY at each open */
+	uint64_t unlisted;    /* mailboxes that can't be named */
 	bool fleeting;        /* UIDNOTSTICKY: they name others at each */
 	uint64_t low_uidnext; /* what UIDNEXT is said to be; 0: the truth */
 	uint64_t hide;        /* so many of the oldest are not listed */
@@ -118,5 +120,7 @@ uint64_t world_shown(struct world *);
 struct index_counts world_row(struct world *, const char *name);
 /* An index_live_mailbox. */
 bool world_knows(struct world *, const char *name);
+/* How the index shows that mailbox: "" if it doesn't; static. */
+const char *world_display(struct world *, const char *name);
 
 #endif

@@ -6,6 +6,7 @@
 #include "haul_world.h"
 
 #include <stdio.h>
+#include <string.h>
 
 #include "mail/flags.h"
 
@@ -251,6 +252,56 @@ START_TEST(a_mailbox_created_meanwhile_is_held_to_the_filter)
 }
 END_TEST
 
+/* Three that look the same: one was there, two are created. */
+static void
+create_alike(struct world *w, unsigned open)
+{
+	if (open != 1)
+		return;
+	for (int i = 0; i < 2; i++) {
+		struct world_box *b = world_add(w, i == 0 ? "a.b" : "a\\b");
+		snprintf(b->display, sizeof(b->display), "a/b");
+		world_arrive(w, b);
+	}
+}
+
+START_TEST(mailboxes_created_meanwhile_that_look_like_others_are_marked)
+{
+	struct world *w = world_of((enum world_mode)_i, "a/b", 10);
+	w->meanwhile = create_alike;
+	struct world_run *r = world_completed(w, NULL);
+	ck_assert_uint_eq(w->delivered, 12);
+	ck_assert_str_eq(world_display(w, "a/b"), "a/b");
+	ck_assert_str_eq(world_display(w, "a.b"), "a/b%~2e7336dc8eba87ef");
+	ck_assert_str_eq(world_display(w, "a\\b"), "a/b%~c62016d0f8ee3333");
+	world_run_free(&r);
+	world_free(w);
+}
+END_TEST
+
+static void
+create_unnamed(struct world *w, unsigned open)
+{
+	w->unlisted = open >= 1 ? 3 : 1;
+}
+
+START_TEST(a_name_that_cant_be_used_is_told_though_it_came_meanwhile)
+{
+	struct world *w = world_of((enum world_mode)_i, "INBOX", 10);
+	w->unlisted = 1;
+	w->meanwhile = create_unnamed;
+	struct world_run *r = world_haul(w, NULL);
+	ck_assert(r->ok && r->result.partial);
+	ck_assert_uint_eq(w->delivered, 10);
+	ck_assert_uint_eq(r->result.mailboxes_failed, 3);
+	ck_assert_uint_eq(r->result.failure_count, 2);
+	ck_assert_ptr_nonnull(
+	    strstr(r->result.failures[1].err.text, "2 left out"));
+	world_run_free(&r);
+	world_free(w);
+}
+END_TEST
+
 static void
 rename_late(struct world *w, unsigned open)
 {
@@ -326,6 +377,10 @@ suite_haul_other(void)
 		{ mail_in_a_mailbox_created_meanwhile_is_found_in_the_same_run,
 		    2 * WORLD_MUTE },
 		{ a_mailbox_created_meanwhile_is_held_to_the_filter,
+		    WORLD_MUTE },
+		{ mailboxes_created_meanwhile_that_look_like_others_are_marked,
+		    WORLD_MUTE },
+		{ a_name_that_cant_be_used_is_told_though_it_came_meanwhile,
 		    WORLD_MUTE },
 		{ a_mailbox_renamed_meanwhile_is_shown_once, WORLD_MUTE },
 		{ a_refused_question_costs_one_name, 2 * WORLD_MUTE },

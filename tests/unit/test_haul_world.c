@@ -160,7 +160,9 @@ static void
 capabilities(const void *data, struct source_caps *caps)
 {
 	const struct invented *s = data;
-	*caps = (struct source_caps){ .window = 64, .partial = s->w->partial };
+	*caps = (struct source_caps){ .window = 64,
+		.unlisted = s->w->unlisted,
+		.partial = s->w->partial };
 }
 
 static uint64_t
@@ -178,7 +180,7 @@ tell_boxes(struct invented *s,
 	for (size_t i = 0; i < w->n; i++) {
 		const struct world_box *b = &w->box[i];
 		struct source_mailbox m = { .name = b->name,
-			.display = b->name,
+			.display = *b->display != 0 ? b->display : b->name,
 			.separator = '/',
 			.mailbox_id = w->ids ? b->id : NULL };
 		if (!w->no_statuses) {
@@ -906,6 +908,36 @@ world_knows(struct world *w, const char *name)
 	index_close(&ix);
 
 	return found;
+}
+
+struct shown {
+	const char *name;
+	char display[80];
+};
+
+static bool
+keep_display(void *arg, const struct index_live *live)
+{
+	struct shown *s = arg;
+	if (strcmp(live->name, s->name) == 0)
+		snprintf(s->display, sizeof(s->display), "%s", live->display);
+
+	return true;
+}
+
+const char *
+world_display(struct world *w, const char *name)
+{
+	static struct shown shown;
+	uint64_t account, job;
+	struct err err;
+	shown = (struct shown){ .name = name };
+	struct index *ix = index_of(w, &account, &job);
+	ck_assert(
+	    index_live_mailboxes(ix, account, job, keep_display, &shown, &err));
+	index_close(&ix);
+
+	return shown.display;
 }
 
 struct row {

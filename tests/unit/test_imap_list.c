@@ -43,6 +43,7 @@ static const struct {
 	const char *name, *capabilities, *enabled;
 	struct script_step steps[8];
 	const char *listed, *statuses;
+	uint64_t unlisted; /* after both */
 } rows[] = {
 	{ "all in one LIST, twice",
 	    "IMAP4rev1 LIST-EXTENDED LIST-STATUS CONDSTORE OBJECTID", NULL,
@@ -60,7 +61,7 @@ static const struct {
 		END },
 	    "INBOX|INBOX 1 0 0 0 -\n"
 	    "a|a 3 9 7 18446744073709551615 F1-2_3\n",
-	    "a|a 4 10 7 5 -\nfresh|fresh 1 2 3 0 -\n" },
+	    "a|a 4 10 7 5 -\nfresh|fresh 1 2 3 0 -\n", 0 },
 	{ "a STATUS each, in flight together", "IMAP4rev1", NULL,
 	    { { "LIST \"\" \"*\"",
 		  "* LIST () \"/\" INBOX\r\n* LIST (\\Noselect) \"/\" x\r\n"
@@ -80,7 +81,21 @@ static const struct {
 	    "INBOX|INBOX 0 0 0 0 -\nx|x 0 0 0 0 -\na b|a b 0 0 0 0 -\n"
 	    "c|c 0 0 0 0 -\n",
 	    "INBOX|INBOX 2 3 4 0 -\nc|c 5 6 7 0 -\n"
-	    "fresh|fresh 0 0 0 0 -\n" },
+	    "fresh|fresh 0 0 0 0 -\n",
+	    1 },
+	{ "what can't be used is counted once, and what was created too",
+	    "IMAP4rev1 LIST-EXTENDED", NULL,
+	    { { "LIST \"\" \"*\"",
+		  "* LIST () \"/\" INBOX\r\n* LIST () \"/\" \"b\x01\"\r\n"
+		  "* LIST () \"/\"\r\n* LIST () \"/\" \"a\x01\"\r\n"
+		  "@ OK\r\n" },
+		{ "LIST \"\" \"*\"", "* LIST () \"/\" INBOX\r\n"
+				     "* LIST () \"/\" \"new\x01\"\r\n"
+				     "* LIST (\\Marked) \"/\" \"a\x01\"\r\n"
+				     "* LIST () \"/\"\r\n* LIST () ( oh\r\n"
+				     "* LIST () \"/\" \"b\x01\"\r\n@ OK\r\n" },
+		{ "STATUS \"INBOX\" (", "@ NO what\r\n" }, END },
+	    "INBOX|INBOX 0 0 0 0 -\n", "", 5 },
 	/* One wire form for the index, whatever the server speaks. */
 	{ "UTF8=ACCEPT: names cross as UTF-8",
 	    "IMAP4rev1 ENABLE UTF8=ACCEPT LIST-EXTENDED", "UTF8=ACCEPT",
@@ -95,7 +110,7 @@ static const struct {
 		{ "STATUS \"INBOX\" (", "@ NO what\r\n" }, END },
 	    "Entw&APw-rfe &- mehr|Entw\xc3\xbcrfe & mehr 0 0 0 0 -\n"
 	    "a\xffz|a%FFz 0 0 0 0 -\nINBOX|INBOX 0 0 0 0 -\n",
-	    "Entw&APw-rfe &- mehr|Entw\xc3\xbcrfe & mehr 9 0 0 0 -\n" },
+	    "Entw&APw-rfe &- mehr|Entw\xc3\xbcrfe & mehr 9 0 0 0 -\n", 0 },
 	{ "UTF8=ACCEPT offered and refused: as before",
 	    "IMAP4rev1 ENABLE UTF8=ACCEPT LIST-EXTENDED", "QRESYNC",
 	    { { "LIST \"\" \"*\"",
@@ -107,7 +122,7 @@ static const struct {
 		{ "STATUS \"INBOX\" (", "@ NO what\r\n" }, END },
 	    "Entw&APw-rfe|Entw\xc3\xbcrfe 0 0 0 0 -\n"
 	    "INBOX|INBOX 0 0 0 0 -\n",
-	    "Entw&APw-rfe|Entw\xc3\xbcrfe 9 0 0 0 -\n" },
+	    "Entw&APw-rfe|Entw\xc3\xbcrfe 9 0 0 0 -\n", 0 },
 	/* N08, N12, N13, N14: invalid UTF-7, patterns and odd first letters
 	 * are names like others, and come back as they were told. */
 	{ "odd names", "IMAP4rev1 LIST-EXTENDED", NULL,
@@ -126,7 +141,8 @@ static const struct {
 	    "&AGE-x|&AGE-x 0 0 0 0 -\n&2AA-|&2AA- 0 0 0 0 -\n"
 	    "#news.*|#news/* 0 0 0 0 -\nINBOX|INBOX 0 0 0 0 -\n",
 	    "&AGE-x|&AGE-x 1 0 0 0 -\n&2AA-|&2AA- 2 0 0 0 -\n"
-	    "#news.*|#news/* 3 0 0 0 -\n" },
+	    "#news.*|#news/* 3 0 0 0 -\n",
+	    0 },
 	/* N07: what looks the same stays two, whatever the order. */
 	{ "two separators, one look", "IMAP4rev1 LIST-EXTENDED", NULL,
 	    { { "LIST \"\" \"*\"",
@@ -143,7 +159,7 @@ static const struct {
 	    "a/b|a/b%~c14cddc033f64b9d 0 0 0 0 -\na.b|a/b 0 0 0 0 -\n"
 	    "\xffz|%FFz%~d26402a445117960 0 0 0 0 -\n%FFz|%FFz 0 0 0 0 -\n"
 	    "INBOX|INBOX 0 0 0 0 -\n",
-	    "a/b|a/b%~c14cddc033f64b9d 1 0 0 0 -\na.b|a/b 2 0 0 0 -\n" },
+	    "a/b|a/b%~c14cddc033f64b9d 1 0 0 0 -\na.b|a/b 2 0 0 0 -\n", 0 },
 };
 
 START_TEST(mailboxes_and_their_statuses_are_told_under_one_name)
@@ -160,13 +176,47 @@ START_TEST(mailboxes_and_their_statuses_are_told_under_one_name)
 	ck_assert(s.ops->list(s.data, hear_status, &listed, &err));
 	ck_assert_msg(s.ops->statuses(s.data, hear_status, &statuses, &err),
 	    "%s: %s", rows[_i].name, err.text);
+	ck_assert_msg(imap_source_unlisted(&s) == rows[_i].unlisted,
+	    "%s: %llu left out", rows[_i].name,
+	    (unsigned long long)imap_source_unlisted(&s));
 	s.ops->close(&s.data, true);
 	int code = script_end(&server);
 	ck_assert_msg(code == 0, "%s: %d", rows[_i].name, code);
 	ck_assert_str_eq(listed.data, rows[_i].listed);
-	ck_assert_str_eq(statuses.data, rows[_i].statuses);
+	ck_assert_str_eq(
+	    statuses.data == NULL ? "" : statuses.data, rows[_i].statuses);
 	buf_free(&listed);
 	buf_free(&statuses);
+}
+END_TEST
+
+START_TEST(a_name_that_no_reader_would_take_is_left_out)
+{
+	enum { LIMIT = 16 << 10 };
+	struct buf list = { 0 }, listed = { 0 };
+	for (size_t len = LIMIT; len <= LIMIT + 1; len++) {
+		buf_fmt(&list, "* LIST () \"/\" {%zu}\r\n", len);
+		for (size_t i = 0; i < len; i++)
+			buf_char(&list, '\xff');
+		buf_str(&list, "\r\n");
+	}
+	buf_str(&list, "@ OK\r\n");
+	struct script_step steps[] = { { "LIST \"\" \"*\"", list.data }, END };
+	struct script script = { .steps = steps,
+		.capabilities = "IMAP4rev1 LIST-EXTENDED" };
+	struct script_server server = script_start(&script);
+	struct imap_options o = options_for(&server);
+	struct source s = { 0 };
+	struct err err;
+	ck_assert(imap_source_new(&s, &o, &err));
+	ck_assert(s.ops->list(s.data, hear_status, &listed, &err));
+	ck_assert_uint_eq(imap_source_unlisted(&s), 1);
+	ck_assert_uint_gt(listed.len, 4 * LIMIT);
+	ck_assert_uint_lt(listed.len, 5 * LIMIT);
+	s.ops->close(&s.data, true);
+	ck_assert_int_eq(script_end(&server), 0);
+	buf_free(&listed);
+	buf_free(&list);
 }
 END_TEST
 
@@ -370,6 +420,7 @@ suite_imap_list(void)
 	tcase_add_loop_test(t,
 	    mailboxes_and_their_statuses_are_told_under_one_name, 0,
 	    sizeof(rows) / sizeof(rows[0]));
+	tcase_add_test(t, a_name_that_no_reader_would_take_is_left_out);
 	tcase_add_loop_test(t, a_mailbox_is_gone_only_if_the_server_says_so, 0,
 	    sizeof(verdicts) / sizeof(verdicts[0]));
 	tcase_add_test(t, there_is_always_an_inbox);
