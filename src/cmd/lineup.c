@@ -213,6 +213,15 @@ lineup_logged_in(struct lineup *l, struct fate *f)
 	host_of(l, f)->refusals = 0;
 }
 
+/* Some hosts hang up on a wrong password instead of saying so. What had been
+ * logged in before is tried again, and none. */
+static bool
+is_refusal(const struct err *err)
+{
+	return err->code == ERR_LOGIN ||
+	       (err->stage == ERR_STAGE_LOGIN && !err->transient);
+}
+
 void
 lineup_end(
     struct lineup *l, struct fate *f, const struct err *err, bool may_again)
@@ -223,7 +232,7 @@ lineup_end(
 		log_add(LOG_WARN, "%s: %s%s%s",
 		    l->tenant->accounts.items[f->account].name, err->text,
 		    err->words[0] == '\0' ? "" : "; server: ", err->words);
-	if (err != NULL && err->code == ERR_LOGIN)
+	if (err != NULL && is_refusal(err))
 		count_refusal(l, f);
 	if (err == NULL || !err->transient || f->parked || !may_again ||
 	    f->tries >= LINEUP_TRIES) {

@@ -7,7 +7,8 @@
 /*
  * Who is next: the accounts of a run, each tried once; those that failed for a
  * while only, or whose process died, once more when all others have had their
- * turn. A host that has refused so many logins in a row is asked no more.
+ * turn. A host that has refused so many logins in a row is asked no more; one
+ * that hangs up on a password has refused it.
  */
 
 enum { LINEUP_TRIES = 2 };

@@ -152,6 +152,33 @@ START_TEST(a_host_that_refuses_in_a_row_is_asked_no_more)
 }
 END_TEST
 
+START_TEST(a_host_that_hangs_up_on_passwords_is_asked_no_more)
+{
+	struct err err;
+	start(6, false);
+	for (int i = 0; i < 3; i++) {
+		err_set(&err, ERR_ACCOUNT, ERR_NETWORK, "hung up");
+		err.stage = ERR_STAGE_LOGIN;
+		lineup_end(&lineup, begin(), &err, true);
+	}
+	ck_assert_ptr_null(lineup_first(&lineup));
+	ck_assert_ptr_null(lineup_second(&lineup));
+	ck_assert_uint_eq(lineup.failed, 6);
+	lineup_free(&lineup);
+
+	/* Logged in before, and lost: the server's trouble, not the password.
+	 */
+	start(4, false);
+	for (int i = 0; i < 4; i++) {
+		err_set_transient(&err, ERR_ACCOUNT, ERR_NETWORK, "hung up");
+		err.stage = ERR_STAGE_LOGIN;
+		lineup_end(&lineup, begin(), &err, true);
+	}
+	ck_assert_ptr_nonnull(lineup_second(&lineup));
+	lineup_free(&lineup);
+}
+END_TEST
+
 START_TEST(logins_under_way_may_all_be_refused)
 {
 	struct fate *f[3];
@@ -207,6 +234,7 @@ suite_lineup(void)
 	    t, a_lost_one_is_tried_again_behind_the_others_and_only_once);
 	tcase_add_test(t, a_refused_login_is_never_tried_again);
 	tcase_add_test(t, a_host_that_refuses_in_a_row_is_asked_no_more);
+	tcase_add_test(t, a_host_that_hangs_up_on_passwords_is_asked_no_more);
 	tcase_add_test(t, logins_under_way_may_all_be_refused);
 	tcase_add_test(t, other_hosts_go_on);
 	suite_add_tcase(s, t);
