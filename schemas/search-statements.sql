@@ -12,6 +12,8 @@ PRAGMA cache_size = -16384;
 SELECT content, h64 FROM mark ORDER BY content;
 -- name: search_mark_put
 INSERT OR REPLACE INTO mark (content, h64) VALUES (?1, ?2);
+-- name: search_bottom
+SELECT min(content) FROM doc;
 -- name: search_top
 SELECT max(content) FROM doc;
 -- name: search_state

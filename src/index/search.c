@@ -157,6 +157,23 @@ are_marks_true(struct search *s, bool *same, struct err *err)
 	return true;
 }
 
+/* Nor does it know of more than the index, which is written before it. */
+static bool
+is_within(struct search *s, bool *within, struct err *err)
+{
+	int64_t first, known, run, bodies, top, last;
+	if (!sql_simple(s->kept, SQL_SEARCH_BOTTOM, &first, err) ||
+	    !search_top(s->kept, &known, err) ||
+	    !search_state(s->kept, &run, &bodies, err) ||
+	    !sql_simple(s->ix, SQL_FIND_TOP, &top, err) ||
+	    !sql_simple(s->ix, SQL_FIND_LAST_RUN, &last, err))
+		return false;
+	*within = first >= 0 && (first > 0 || known == 0) && known <= top &&
+		  bodies >= 0 && bodies <= top && run >= 0 && run <= last;
+
+	return true;
+}
+
 /* ---- the file ---- */
 
 bool
@@ -166,7 +183,7 @@ search_is_damaged(const struct search *s)
 		return false;
 	int rc = sqlite3_errcode(s->kept->db) & 0xFF;
 
-	return rc == SQLITE_CORRUPT || rc == SQLITE_NOTADB ||
+	return s->forged || rc == SQLITE_CORRUPT || rc == SQLITE_NOTADB ||
 	       rc == SQLITE_MISMATCH || rc == SQLITE_SCHEMA ||
 	       rc == SQLITE_ERROR || rc == SQLITE_CONSTRAINT;
 }
@@ -175,7 +192,7 @@ static void
 forget(struct search *s)
 {
 	index_close(&s->kept);
-	s->body.open = s->body.known = false;
+	s->body.open = s->body.known = s->forged = false;
 }
 
 static bool
@@ -245,7 +262,9 @@ judge_file(struct search *s, struct err *err)
 	bool readable = is_ours(s->kept, &ours, &empty, err);
 	if (readable && empty && writing)
 		return make_schema(s->kept, err);
-	if (readable && ours && !are_marks_true(s, &same, err)) {
+	if (readable && ours &&
+	    (!are_marks_true(s, &same, err) ||
+		(same && !is_within(s, &same, err)))) {
 		if (!search_is_damaged(s))
 			return false; /* the index's own failure */
 		readable = false;

@@ -27,6 +27,25 @@ is_set(const char *text)
 	return text != NULL && *text != '\0';
 }
 
+/* ---- what the index holds ---- */
+
+/* A run may have added to both since the index was asked. */
+bool
+search_check_id(struct search_finding *f, int64_t content, struct err *err)
+{
+	if (content > f->top &&
+	    !sql_simple(f->s->ix, SQL_FIND_TOP, &f->top, err))
+		return false;
+	if (content >= 1 && content <= f->top)
+		return true;
+	f->s->forged = true;
+	err_set(err, ERR_RUN, ERR_DAMAGED,
+	    "%s is damaged: it names messages that the index never held",
+	    f->s->path);
+
+	return err_hint(err, "Remove it: the next search makes it anew.");
+}
+
 /* ---- candidates in order ---- */
 
 /* newest, oldest, size: the next columns. */
@@ -106,6 +125,8 @@ walk_on(struct search_finding *f, struct search_walk *w, struct err *err)
 			return true;
 		}
 		w->head.content = sql_get_int(&w->q);
+		if (!search_check_id(f, w->head.content, err))
+			return false;
 		if (may_match(f, &w->q, &w->head) &&
 		    (!f->has_set || search_set_has(&f->set, w->head.content)))
 			return true;

@@ -1,5 +1,6 @@
 #include "search_private.h"
 
+#include <inttypes.h>
 #include <string.h>
 
 #include "base/text.h"
@@ -15,6 +16,30 @@ static bool
 is_set(const char *text)
 {
 	return text != NULL && *text != '\0';
+}
+
+/* An id of the index. */
+static bool
+add(struct search_finding *f, struct search_set *set, int64_t id,
+    struct err *err)
+{
+	if (search_set_add(set, id))
+		return true;
+	err_set(err, ERR_RUN, ERR_DAMAGED,
+	    "%s is damaged: it holds the number %" PRId64
+	    ", which it never gave out",
+	    f->s->ix->path, id);
+
+	return err_hint(err,
+	    "mailhaul index --rebuild ARCHIVE makes it anew from the volumes.");
+}
+
+/* A content of a store. */
+static bool
+add_known(struct search_finding *f, struct search_set *set, int64_t content,
+    struct err *err)
+{
+	return search_check_id(f, content, err) && add(f, set, content, err);
 }
 
 /* ---- words ---- */
@@ -33,8 +58,8 @@ narrow(struct search_finding *f, struct search_set *with)
 }
 
 static bool
-match(struct index *store, enum sql_name name, const char *words,
-    struct search_set *set, struct err *err)
+match(struct search_finding *f, struct index *store, enum sql_name name,
+    const char *words, struct search_set *set, struct err *err)
 {
 	struct sql q;
 	bool row, ok;
@@ -43,8 +68,11 @@ match(struct index *store, enum sql_name name, const char *words,
 	if (!sql_open(store, name, &q, err))
 		return false;
 	sql_text(&q, words);
-	while ((ok = sql_step(&q, &row, err)) && row)
-		search_set_add(set, sql_get_int(&q));
+	while ((ok = sql_step(&q, &row, err)) && row) {
+		ok = add_known(f, set, sql_get_int(&q), err);
+		if (!ok)
+			break;
+	}
 	sql_close(&q);
 
 	return ok;
@@ -55,10 +83,10 @@ by_words(struct search_finding *f, struct err *err)
 {
 	struct search_set hits = { 0 };
 	if (f->headers.len > 0) {
-		bool ok = match(f->s->kept, SQL_SEARCH_HEADERS, f->headers.data,
-			      &hits, err) &&
-			  match(f->s->temp, SQL_SEARCH_HEADERS, f->headers.data,
-			      &hits, err);
+		bool ok = match(f, f->s->kept, SQL_SEARCH_HEADERS,
+			      f->headers.data, &hits, err) &&
+			  match(f, f->s->temp, SQL_SEARCH_HEADERS,
+			      f->headers.data, &hits, err);
 		narrow(f, &hits);
 		if (!ok)
 			return false;
@@ -67,7 +95,7 @@ by_words(struct search_finding *f, struct err *err)
 		return true;
 	hits = (struct search_set){ 0 };
 	bool ok =
-	    match(f->s->kept, SQL_SEARCH_BODIES, f->body.data, &hits, err);
+	    match(f, f->s->kept, SQL_SEARCH_BODIES, f->body.data, &hits, err);
 	narrow(f, &hits);
 
 	return ok;
@@ -91,8 +119,11 @@ by_message_id(struct search_finding *f, struct err *err)
 		return false;
 	sql_int(&q, key);
 	sql_text(&q, f->message_id.data);
-	while ((ok = sql_step(&q, &row, err)) && row)
-		search_set_add(&hits, sql_get_int(&q));
+	while ((ok = sql_step(&q, &row, err)) && row) {
+		ok = add(f, &hits, sql_get_int(&q), err);
+		if (!ok)
+			break;
+	}
 	sql_close(&q);
 	narrow(f, &hits);
 
@@ -115,7 +146,7 @@ struct lists {
 };
 
 static bool
-read_lists(const struct search_finding *f, struct lists *l, struct err *err)
+read_lists(struct search_finding *f, struct lists *l, struct err *err)
 {
 	struct sql q;
 	bool row, ok;
@@ -130,7 +161,9 @@ read_lists(const struct search_finding *f, struct lists *l, struct err *err)
 		int64_t id = sql_get_int(&q);
 		const char *list = sql_get_text(&q);
 		if (search_keywords_match(f->query, list == NULL ? "" : list))
-			search_set_add(&l->ids, id);
+			ok = add(f, &l->ids, id, err);
+		if (!ok)
+			break;
 	}
 	sql_close(&q);
 
@@ -209,7 +242,7 @@ open_box(const struct places *p, const struct search_box *box, struct sql *q,
 static bool
 read_places(struct places *p, const struct search_box *box, struct err *err)
 {
-	const struct search_finding *f = p->f;
+	struct search_finding *f = p->f;
 	struct sql q;
 	bool row, ok;
 	if (!open_box(p, box, &q, err))
@@ -221,7 +254,9 @@ read_places(struct places *p, const struct search_box *box, struct err *err)
 		    (f->has_set && !search_set_has(&f->set, content)) ||
 		    !has_list(f, &p->lists, &q))
 			continue;
-		search_set_add(&p->hits, content);
+		ok = add(f, &p->hits, content, err);
+		if (!ok)
+			break;
 		p->n++;
 	}
 	sql_close(&q);
@@ -269,8 +304,8 @@ search_narrow_boxes(struct search_finding *f, struct err *err)
 /* ---- how many ---- */
 
 static bool
-add_sizes(const struct search_finding *f, struct index *store,
-    struct search_set *set, struct err *err)
+add_sizes(struct search_finding *f, struct index *store, struct search_set *set,
+    struct err *err)
 {
 	const struct search_query *query = f->query;
 	struct sql q;
@@ -280,8 +315,11 @@ add_sizes(const struct search_finding *f, struct index *store,
 	if (!sql_open(store, SQL_SEARCH_DOCS, &q, err))
 		return false;
 	search_bind_docs(&q, query, false);
-	while ((ok = sql_step(&q, &row, err)) && row)
-		search_set_add(set, sql_get_int(&q));
+	while ((ok = sql_step(&q, &row, err)) && row) {
+		ok = add_known(f, set, sql_get_int(&q), err);
+		if (!ok)
+			break;
+	}
 	sql_close(&q);
 
 	return ok;

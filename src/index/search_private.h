@@ -15,6 +15,7 @@ struct search {
 	char *path;
 	int lock; /* FILE.lock; -1: none */
 	char note[200];
+	bool forged; /* kept names what the index never held */
 
 	struct {                 /* bodies */
 		int64_t at;      /* the last content that was looked at */
@@ -76,7 +77,10 @@ struct search_set {
 	uint8_t *bits; /* owned */
 	size_t size;   /* octets */
 };
-void search_set_add(struct search_set *, int64_t content);
+/* A bit for each costs half a GiB: no archive has so many. */
+#define SEARCH_ID_MAX (INT64_C(1) << 32)
+/* False: it is not in 1 … SEARCH_ID_MAX. */
+bool search_set_add(struct search_set *, int64_t content);
 bool search_set_has(const struct search_set *, int64_t content);
 void search_set_and(struct search_set *, const struct search_set *);
 /* How many, counted up to max. */
@@ -115,6 +119,7 @@ struct search_finding {
 
 	struct search_set set;
 	bool has_set; /* false: everything */
+	int64_t top;  /* the index's last content, when it was last asked */
 	bool trust_dates;
 	struct search_candidate *few; /* sorted */
 	size_t few_count, few_at;
@@ -126,6 +131,10 @@ struct search_finding {
 void search_bind_docs(struct sql *, const struct search_query *, bool dates);
 /* Are all keywords there that are asked for, and none of the others? */
 bool search_keywords_match(const struct search_query *, const char *list);
+
+/* A store's content is one that the index has. Otherwise ERR_DAMAGED, and kept
+ * is damaged. */
+bool search_check_id(struct search_finding *, int64_t content, struct err *);
 
 /* ---- search_narrow.c: what may match, as a set ---- */
 

@@ -7,9 +7,11 @@
 
 enum { FIRST_SIZE = 4096 };
 
-void
+bool
 search_set_add(struct search_set *s, int64_t content)
 {
+	if (content < 1 || content > SEARCH_ID_MAX)
+		return false;
 	size_t at = (size_t)content / 8;
 	if (at >= s->size) {
 		size_t size = s->size == 0 ? FIRST_SIZE : s->size;
@@ -20,6 +22,8 @@ search_set_add(struct search_set *s, int64_t content)
 		s->size = size;
 	}
 	s->bits[at] |= (uint8_t)(1 << content % 8);
+
+	return true;
 }
 
 bool

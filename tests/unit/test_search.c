@@ -737,6 +737,37 @@ harm_marks(struct house *h)
 	run_sql(h, "UPDATE mark SET h64 = h64 + 1");
 }
 
+/* Numbers that no index gave out: a bit for each would be all memory. */
+static void
+harm_doc(struct house *h)
+{
+	judge(h->find, "INSERT INTO doc VALUES (1 << 60, 0, 0, 1)");
+}
+
+static void
+harm_first(struct house *h)
+{
+	judge(h->find, "INSERT INTO doc VALUES (-1, 0, 0, 1)");
+}
+
+static void
+harm_zero(struct house *h)
+{
+	judge(h->find, "INSERT INTO doc VALUES (0, 0, 0, 1)");
+}
+
+static void
+harm_run(struct house *h)
+{
+	judge(h->find, "UPDATE state SET run = 1 << 60");
+}
+
+static void
+harm_bodies(struct house *h)
+{
+	judge(h->find, "UPDATE state SET bodies = -1");
+}
+
 static const struct {
 	void (*harm)(struct house *);
 	const char *note;
@@ -748,6 +779,11 @@ static const struct {
 	{ harm_version, "another version" },
 	{ harm_tables, "was damaged" },
 	{ harm_marks, "another index" },
+	{ harm_doc, "another index" },
+	{ harm_first, "another index" },
+	{ harm_zero, "another index" },
+	{ harm_run, "another index" },
+	{ harm_bodies, "another index" },
 };
 
 START_TEST(a_harmed_file_is_made_anew_and_says_so)
@@ -783,6 +819,28 @@ START_TEST(damage_met_while_searching_is_mended_too)
 	struct search_query q = { .from = "common", .limit = 2 };
 	ck_assert_str_eq(answer(&h, &q), "1000 1001");
 	ck_assert_ptr_nonnull(strstr(search_note(h.search), "was damaged"));
+	leave(&h);
+}
+END_TEST
+
+static const char *const forged[] = {
+	"INSERT INTO headers (rowid, subject) VALUES (1 << 60, 'pier')",
+	"INSERT INTO headers (rowid, subject) VALUES (-(1 << 60), 'pier')",
+	"INSERT INTO headers (rowid, subject) VALUES (0, 'pier')",
+};
+
+START_TEST(forged_numbers_cost_the_file_and_no_memory)
+{
+	struct house h;
+	build(&h);
+	search_close(&h.search);
+	judge(h.find, forged[_i]);
+	look(&h);
+	ck_assert_str_eq(by_word(&h, "pier"), "s7 2 1");
+	ck_assert_str_eq(
+	    answer(&h, &(struct search_query){ .limit = 9 }), "s7 6 5 4 3 2 1");
+	ck_assert_msg(strstr(search_note(h.search), "was damaged") != NULL,
+	    "%s", search_note(h.search));
 	leave(&h);
 }
 END_TEST
@@ -974,6 +1032,8 @@ suite_search(void)
 	tcase_add_loop_test(t, a_harmed_file_is_made_anew_and_says_so, 0,
 	    sizeof(harms) / sizeof(harms[0]));
 	tcase_add_test(t, damage_met_while_searching_is_mended_too);
+	tcase_add_loop_test(t, forged_numbers_cost_the_file_and_no_memory, 0,
+	    sizeof(forged) / sizeof(forged[0]));
 	tcase_add_test(t, another_index_under_the_same_name_gets_its_own);
 	tcase_add_test(t, where_no_file_can_be_the_search_works_all_the_same);
 	tcase_add_test(t, a_symbolic_link_is_not_followed);
