@@ -6,9 +6,10 @@
 
 /*
  * Octets cut into lines, pieces of any size in, whole lines out. The longest
- * line that we write is far below LINE_LIMIT (six fields of mail headers, which
- * mail/header.h keeps short, and 3 KiB of paths): whoever has longer ones wants
- * our memory.
+ * line that we write is below LINE_LIMIT (six fields of mail headers, which
+ * mail/header.h keeps short, 3 KiB of paths, a mailbox's name, which the source
+ * keeps below 16 KiB on the wire, and 256 KiB of keywords): whoever has longer
+ * ones wants our memory.
  */
 enum { LINE_LIMIT = 1 << 20 };
 

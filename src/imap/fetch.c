@@ -31,7 +31,8 @@ add_flag(struct imap_fetch *f, const struct imap_token *token)
 		return;
 	}
 	if (token->glued || !is_keyword(token->data, token->len) ||
-	    f->keyword_count == IMAP_KEYWORDS_MAX) {
+	    f->keyword_count == IMAP_KEYWORDS_MAX ||
+	    f->keywords.len + token->len >= IMAP_KEYWORDS_OCTETS) {
 		f->keywords_dropped++;
 		return;
 	}

@@ -8,7 +8,9 @@
 
 enum {
 	IMAP_KEYWORD_MAX = 1024, /* octets; longer ones are dropped and named */
-	IMAP_KEYWORDS_MAX = 4096,  /* a message */
+	IMAP_KEYWORDS_MAX = 4096, /* a message … */
+	/* … and octets of them in all: an archive's line has room for 1 MiB. */
+	IMAP_KEYWORDS_OCTETS = 256 << 10,
 	IMAP_MESSAGE_ID_MAX = 2000 /* octets; longer ones are none */
 };
 

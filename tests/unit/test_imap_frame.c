@@ -341,6 +341,29 @@ START_TEST(fetch_lines_are_read_leniently)
 }
 END_TEST
 
+START_TEST(keywords_beyond_what_an_archive_s_line_holds_are_dropped)
+{
+	enum { MANY = 300, LONG = 1000 };
+	struct buf line = { 0 };
+	struct imap_reply r;
+	struct imap_fetch f = { 0 };
+	const char *why = NULL;
+	buf_str(&line, "* 1 FETCH (UID 5 FLAGS (\\Seen");
+	for (int i = 0; i < MANY; i++)
+		buf_fmt(&line, " k%0*d", LONG - 1, i);
+	buf_str(&line, ") RFC822.SIZE 7)");
+	frame_line(line.data, line.len);
+	imap_reply_parse(&r, &line_frame);
+	ck_assert(imap_fetch_parse(&f, r.rest, &why));
+	ck_assert_uint_eq(f.size, 7);
+	ck_assert_uint_eq(f.keyword_count + f.keywords_dropped, MANY);
+	ck_assert_uint_eq(f.keyword_count, IMAP_KEYWORDS_OCTETS / (LONG + 1));
+	ck_assert_uint_le(f.keywords.len, IMAP_KEYWORDS_OCTETS);
+	imap_fetch_free(&f);
+	buf_free(&line);
+}
+END_TEST
+
 START_TEST(parentheses_nested_without_end_cost_one_line)
 {
 	struct buf line = { 0 };
@@ -374,6 +397,8 @@ suite_imap_frame(void)
 	    sizeof(replies) / sizeof(replies[0]));
 	tcase_add_loop_test(t, fetch_lines_are_read_leniently, 0,
 	    sizeof(lines) / sizeof(lines[0]));
+	tcase_add_test(
+	    t, keywords_beyond_what_an_archive_s_line_holds_are_dropped);
 	tcase_add_test(t, parentheses_nested_without_end_cost_one_line);
 
 	return s;
