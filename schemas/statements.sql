@@ -217,17 +217,20 @@ SELECT c.sha256 FROM email e JOIN content c ON c.id = e.content
 WHERE e.account = ?1 AND e.id = ?2 AND c.size = ?3
   AND EXISTS (SELECT 1 FROM stored s JOIN volume v ON v.id = s.volume
     WHERE s.content = c.id AND v.state IN (0, 1));
+-- Each row is one looked at, whether it is wanted (the first column) or not, so
+-- that the caller can give up; by the index, an okey's versions come together.
 -- name: match_twin
-SELECT DISTINCT p.okey, c.sha256 FROM content c
-  JOIN header h ON h.content = c.id
-  JOIN placement p ON p.content = c.id AND p.mailbox = ?2
-  JOIN delivery d ON d.job = ?1 AND d.mailbox = p.mailbox AND d.okey = p.okey
-    AND d.outcome = 1
-WHERE c.mid64 = ?6 AND h.message_id = ?7 AND (p.size = ?4 OR c.size = ?4)
-  AND p.idate IS ?5 AND (p.to_run IS NULL OR p.to_run = ?3)
-  AND EXISTS (SELECT 1 FROM stored s JOIN volume v ON v.id = s.volume
-    WHERE s.content = c.id AND v.state IN (0, 1))
-ORDER BY p.okey;
+SELECT p.okey IS NOT NULL AND (p.size = ?4 OR c.size = ?4) AND p.idate IS ?5
+    AND (p.to_run IS NULL OR p.to_run = ?3)
+    AND EXISTS (SELECT 1 FROM header h
+      WHERE h.content = c.id AND h.message_id = ?7)
+    AND EXISTS (SELECT 1 FROM delivery d WHERE d.job = ?1 AND d.mailbox = ?2
+      AND d.okey = p.okey AND d.outcome = 1)
+    AND EXISTS (SELECT 1 FROM stored s JOIN volume v ON v.id = s.volume
+      WHERE s.content = c.id AND v.state IN (0, 1)),
+  p.okey, c.sha256
+FROM content c LEFT JOIN placement p ON p.content = c.id AND p.mailbox = ?2
+WHERE c.mid64 = ?6;
 -- name: match_content
 SELECT 1 FROM mailbox m
   JOIN content c ON c.h64 = ?4 AND c.sha256 = ?5

@@ -208,7 +208,10 @@ bool index_match_email(struct index *, uint64_t account, const char *email_id,
 /* Delivered placements of another generation or mailbox (live, or ended in
  * run) with this size, INTERNALDATE and canonical Message-ID (must not be
  * empty): *n of them up to 2, the first's content and okey. taken: okeys that
- * a message was matched to already, skipped; NULL: none. */
+ * a message was matched to already, skipped; NULL: none. INDEX_TWINS_MANY: so
+ * many share the Message-ID that looking through them each time would take
+ * hours, and it is not worth while to ask for it again. */
+enum { INDEX_TWINS_LOOK = 1000, INDEX_TWINS_MANY = 3 };
 bool index_match_twin(struct index *, uint64_t job, uint64_t mailbox,
     uint64_t run, uint64_t size, int64_t idate, const char *message_id,
     bool (*taken)(void *arg, uint64_t okey), void *arg, uint64_t *n,

@@ -38,6 +38,7 @@ struct rematch {
 		struct okeys taken;
 	} in[REMATCH_BOXES];
 	size_t n;
+	struct okeys common; /* hashes of Message-IDs that too many have */
 	/* By size and INTERNALDATE: one of them is not kept; or NULL. */
 	uint8_t *unkept; /* owned; UNKEPT_BITS of them, by a hash */
 	bool doubtful;   /* one is not kept whose size nobody knows */

@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/digest.h"
 #include "base/mem.h"
 #include "mail/msgid.h"
 #include "reading.h"
@@ -18,6 +19,7 @@ rematch_free(struct rematch *m)
 {
 	for (size_t i = 0; i < m->n; i++)
 		okeys_free(&m->in[i].taken);
+	okeys_free(&m->common);
 	free(m->ends);
 	free(m->unkept);
 	*m = (struct rematch){ 0 };
@@ -143,8 +145,9 @@ find_twin(struct reading *r, const struct placement *p, const char *id,
     uint8_t sha256[32], uint64_t *n, struct err *err)
 {
 	struct rematch *m = &r->rematch;
+	uint64_t hash = (uint64_t)hash64_of(id, strlen(id));
 	size_t i = 0;
-	*n = 0;
+	*n = okeys_has(&m->common, hash) ? INDEX_TWINS_MANY : 0;
 	for (; i < m->n && *n == 0; i++)
 		if (!look_into(r, i, p, id, sha256, n, err))
 			return false;
@@ -154,6 +157,8 @@ find_twin(struct reading *r, const struct placement *p, const char *id,
 		if (!look_into(r, i, p, id, same, &before, err))
 			return false;
 	}
+	if (*n == INDEX_TWINS_MANY)
+		okeys_add(&m->common, hash);
 
 	return true;
 }

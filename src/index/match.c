@@ -59,22 +59,35 @@ bind_twins(struct sql *q, const struct twins *t, struct buf *text)
 	sql_text(q, text->data);
 }
 
+static void
+take_twin(struct sql *q, struct twins *t)
+{
+	uint8_t sha256[32] = { 0 };
+	if (sql_get_int(q) == 0)
+		return;
+	uint64_t okey = (uint64_t)sql_get_int(q);
+	sql_get_octets(q, sha256, sizeof(sha256));
+	bool again = t->n > 0 && okey == t->okey &&
+		     memcmp(sha256, t->sha256, sizeof(sha256)) == 0;
+	if (again || (t->taken != NULL && t->taken(t->arg, okey)) || t->n++ > 0)
+		return;
+	t->okey = okey;
+	memcpy(t->sha256, sha256, sizeof(sha256));
+}
+
 static bool
 read_twins(struct sql *q, struct twins *t, struct err *err)
 {
 	bool row = true;
-	while (t->n < 2) {
+	for (unsigned looked = 0; t->n < 2; looked++) {
 		if (!sql_step(q, &row, err))
 			return false;
 		if (!row)
 			break;
-		uint64_t okey = (uint64_t)sql_get_int(q);
-		if (t->taken != NULL && t->taken(t->arg, okey))
-			continue;
-		if (t->n++ > 0)
-			break;
-		t->okey = okey;
-		sql_get_octets(q, t->sha256, 32);
+		if (looked == INDEX_TWINS_LOOK)
+			t->n = INDEX_TWINS_MANY;
+		else
+			take_twin(q, t);
 	}
 	sql_close(q);
 

@@ -203,6 +203,43 @@ START_TEST(a_twin_is_told_if_it_is_the_only_one)
 }
 END_TEST
 
+/* Contents of other mailboxes with this Message-ID. */
+static void
+add_namesakes(struct world *w, int n)
+{
+	char command[400];
+	index_close(&w->ix);
+	snprintf(command, sizeof(command),
+	    "WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n "
+	    "WHERE i < %d) INSERT INTO content (h64, sha256, size, "
+	    "header_size, mid64) SELECT i, randomblob(32), 9, 9, "
+	    "(SELECT mid64 FROM content LIMIT 1) FROM n; SELECT changes()",
+	    n);
+	ck_assert_str_ne(judge(w->path, command), "0");
+	OK(w, index_open(&w->ix, w->path, INDEX_WRITE, &w->err));
+}
+
+START_TEST(of_very_many_namesakes_none_is_the_twin)
+{
+	struct world w;
+	uint64_t n, okey = 0;
+	uint8_t hash[32];
+	struct kept where = one_message(&w);
+#define TWINS()                                                            \
+	OK(&w, index_match_twin(w.ix, w.job, w.box, w.run, where.size + 1, \
+		   IDATE, "one@x", NULL, NULL, &n, hash, &okey, &w.err))
+	add_namesakes(&w, INDEX_TWINS_LOOK - 1);
+	TWINS();
+	ck_assert_uint_eq(n, 1);
+	ck_assert_uint_eq(okey, 7);
+	add_namesakes(&w, 1);
+	TWINS();
+	ck_assert_uint_eq(n, INDEX_TWINS_MANY);
+#undef TWINS
+	world_close(&w);
+}
+END_TEST
+
 START_TEST(a_content_is_matched_under_its_mailbox_name_alone)
 {
 	static const struct source_mailbox other = {
@@ -442,6 +479,7 @@ suite_index_mailboxes(void)
 	tcase_add_test(t, a_renamed_mailbox_takes_everything_with_it);
 	tcase_add_test(t, a_mailbox_is_walked_in_order_with_outcomes);
 	tcase_add_test(t, a_twin_is_told_if_it_is_the_only_one);
+	tcase_add_test(t, of_very_many_namesakes_none_is_the_twin);
 	tcase_add_test(t, a_content_is_matched_under_its_mailbox_name_alone);
 	tcase_add_test(t, an_emailid_names_a_content);
 	tcase_add_test(t, live_mailboxes_come_by_name_with_their_state);
