@@ -416,6 +416,10 @@ CASES = [
         "INBOX": [Message(1, mail(1), flags=" ".join(
             f"k{i}" for i in range(10000))),
             Message(2, mail(2), flags="k" * 65536), Message(3, mail(3))]}),
+    Case("I33 2 MB of keywords on a message", {}, boxes={
+        "INBOX": [Message(1, mail(1), flags=" ".join(
+            f"k{i:0999}" for i in range(2000))), Message(2, mail(2))]},
+        says="complete: 2 listed = 2 delivered"),
     Case("I18 a line without UID", {"line": lambda c, n, m:
          f"* {n} FETCH (FLAGS () RFC822.SIZE 9)\r\n" if n == 2 else None}, 1,
          LOST_ONE + "(unreadable|unknown)"),
@@ -506,6 +510,14 @@ CASES = [
         "x" * 4000, "/".join("d" * 3 for _ in range(200))),
         boxes=names("x" * 4000, "/".join("d" * 3 for _ in range(200)),
                     "INBOX"), says="complete: 3 listed = 3 delivered"),
+    Case("N10 the longest name, of octets that are no text, and keywords",
+         listed_quoted("INBOX", "\udcff" * 16384), boxes={
+             "INBOX": three(), "\udcff" * 16384: [Message(
+                 1, mail(9), flags=" ".join(
+                     f"k{i:0999}" for i in range(300)))]},
+         says="complete: 4 listed = 4 delivered"),
+    Case("N10 names that are too long are not silent", listed_quoted(
+        "INBOX", "x" * 16385, "y" * 200000), 1, "FAILED .*2 left out"),
     Case("N12 INBOX twice", listed_quoted("INBOX", "Inbox", "inbox")),
     Case("N01 N04 N06 names with controls are not silent", listed(
         '() "/" INBOX', '() "/" {19}\r\nx\r\nA1 DELETE INBOX x',

@@ -43,7 +43,7 @@ def flags_of(text):
 
 
 # A case that got lost, or was added without being counted, is noticed.
-ALL = 236
+ALL = 239
 SOAK_ONLY = ("I06 a body of 600 MB",)
 
 
