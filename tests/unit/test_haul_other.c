@@ -65,7 +65,7 @@ replace_meanwhile(struct world *w, unsigned open)
 
 START_TEST(another_mailbox_behind_a_lost_connection_is_read_from_its_start)
 {
-	struct world *w = world_of((enum world_mode)(_i / 2), "Work", 20);
+	struct world *w = world_of((enum world_mode)(_i / 2), "Work", NULL, 20);
 	w->ids = true;
 	w->meanwhile = replace_meanwhile;
 	*(_i % 2 ? &w->break_at : &w->break_tell) = 8;
@@ -95,7 +95,7 @@ replace_always(struct world *w, unsigned open)
 
 START_TEST(other_mailboxes_again_and_again_fail_it_and_end_nothing)
 {
-	struct world *w = world_of((enum world_mode)_i, "Work", 15);
+	struct world *w = world_of((enum world_mode)_i, "Work", NULL, 15);
 	w->ids = true;
 	world_complete(w);
 	world_arrive(w, world_find(w, "Work"));
@@ -267,7 +267,7 @@ create_alike(struct world *w, unsigned open)
 
 START_TEST(mailboxes_created_meanwhile_that_look_like_others_are_marked)
 {
-	struct world *w = world_of((enum world_mode)_i, "a/b", 10);
+	struct world *w = world_of((enum world_mode)_i, "a/b", NULL, 10);
 	w->meanwhile = create_alike;
 	struct world_run *r = world_completed(w, NULL);
 	ck_assert_uint_eq(w->delivered, 12);
@@ -287,7 +287,7 @@ create_unnamed(struct world *w, unsigned open)
 
 START_TEST(a_name_that_cant_be_used_is_told_though_it_came_meanwhile)
 {
-	struct world *w = world_of((enum world_mode)_i, "INBOX", 10);
+	struct world *w = world_of((enum world_mode)_i, "INBOX", NULL, 10);
 	w->unlisted = 1;
 	w->meanwhile = create_unnamed;
 	struct world_run *r = world_haul(w, NULL);
