@@ -225,9 +225,13 @@ say "a damaged volume: the rest is there, the next run heals it"
 ARCHIVE=$W/archive1
 rm -rf "$ARCHIVE"
 cp -a "$W/state" "$ARCHIVE"
-# The oldest: names of one second stand in no order.
-first=$ARCHIVE/volumes/$(ask "$ARCHIVE" "SELECT name FROM volume
-  WHERE state = 1 ORDER BY id LIMIT 1").tar.zst
+# The one with most of one@x, which is asked again below; names of one second
+# stand in no order.
+first=$ARCHIVE/volumes/$(ask "$ARCHIVE" "SELECT v.name FROM delivery d
+  JOIN mailbox m ON m.id = d.mailbox JOIN account a ON a.id = m.account
+  JOIN volume v ON v.id = d.volume
+  WHERE a.key = 'one@x' AND v.state = 1 AND d.outcome = 1
+  GROUP BY v.id ORDER BY count(*) DESC, v.id LIMIT 1").tar.zst
 printf '\xff\xff\xff\xff' | dd of="$first" bs=1 seek=60000 conv=notrunc status=none
 rm "$ARCHIVE"/mailhaul.db*
 expect_exit 9 rebuild
