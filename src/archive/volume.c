@@ -40,6 +40,8 @@ on_write(struct archive *a, void *arg, const void *data, size_t n)
 		return (la_ssize_t)n;
 	if (v->why_set)
 		return -1;
+	if (v->in_header)
+		buf_add(&v->header, data, n);
 	if (frames_add(v->frames, data, n, &v->why))
 		return (la_ssize_t)n;
 
@@ -370,6 +372,7 @@ volume_close(struct volume **vp)
 	frames_free(&v->frames);
 	if (v->fd >= 0)
 		close(v->fd);
+	buf_free(&v->header);
 	free(v->boxes);
 	free(v->path);
 	free(v->dir);
@@ -378,11 +381,38 @@ volume_close(struct volume **vp)
 
 /* ---- entries ---- */
 
+/* libarchive writes a copy of the entry, and one that it makes without memory
+ * lacks attributes without a word. */
+static void
+check_header(struct volume *v)
+{
+	struct buf attribute = { 0 };
+	const char *name;
+	const void *value;
+	size_t size;
+	archive_entry_xattr_reset(v->entry);
+	while (archive_entry_xattr_next(v->entry, &name, &value, &size) ==
+	       ARCHIVE_OK) {
+		buf_clear(&attribute);
+		buf_fmt(&attribute, "%s=", name);
+		buf_add(&attribute, value, size);
+		if (memmem(v->header.data, v->header.len, attribute.data,
+			attribute.len) == NULL)
+			mem_out();
+	}
+	buf_free(&attribute);
+}
+
 bool
 volume_entry(struct volume *v, struct err *err)
 {
-	if (archive_write_header(v->tar, v->entry) != ARCHIVE_OK)
+	buf_clear(&v->header);
+	v->in_header = true;
+	int done = archive_write_header(v->tar, v->entry);
+	v->in_header = false;
+	if (done != ARCHIVE_OK)
 		return tar_failed(v, "tar header", err);
+	check_header(v);
 
 	return true;
 }

@@ -20,7 +20,9 @@ struct volume {
 	struct archive_entry *entry; /* reused */
 	struct err why;              /* of a failed write inside libarchive */
 	bool why_set;
-	bool discard; /* being closed: what libarchive writes goes nowhere */
+	bool discard;   /* being closed: what libarchive writes goes nowhere */
+	bool in_header; /* .header is being written */
+	struct buf header; /* as it went out last */
 
 	/* Mailboxes whose folders are in this volume: hashes, open addressed,
 	 * 0 is free. A collision costs an empty folder. */
