@@ -86,8 +86,8 @@ struct run {
 	uint64_t asked[KEPT_MAX];
 	size_t asked_count, answered;
 	uint64_t seen, alive; /* the highest so far */
-	bool delta, fresh; /* SEEN was told since the last LATER */
-	bool second;       /* it is the mailbox that comes next */
+	bool delta, fresh;    /* SEEN was told since the last LATER */
+	bool second;          /* it is the mailbox that comes next */
 };
 
 /* Tags as they stand in the seeds: AAAA1. */
