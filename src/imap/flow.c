@@ -50,6 +50,17 @@ imap_flow_move_on(struct imap_source *i)
 	i->s->selected = (struct imap_selected){ 0 };
 }
 
+/* RFC 9051 5.5: not where the answers would be other ones. */
+static bool
+out_of_order(struct imap_source *i, struct err *err)
+{
+	err_set_transient(err, ERR_ACCOUNT, ERR_PROTOCOL,
+	    "the %s opened a mailbox before it had answered for the one before",
+	    i->s->where);
+
+	return imap_session_die(i->s, err);
+}
+
 static bool
 take_tagged(struct imap_source *i, const struct imap_reply *r, struct err *err)
 {
@@ -59,6 +70,10 @@ take_tagged(struct imap_source *i, const struct imap_reply *r, struct err *err)
 	    imap_visit_has(&i->ahead, tag) ? &i->ahead : &i->now;
 	bool opening = tag != 0 && tag == v->tag, good = true;
 	int64_t until = 0;
+	/* Whose body would come then? */
+	if (opening && (i->bodies.flying != NULL ||
+			   (v == &i->ahead && imap_visit_flying(&i->now))))
+		return out_of_order(i, err);
 	if (g != NULL) {
 		good = imap_bodies_done(&i->bodies, g, r, &until, err);
 	} else if (imap_visit_has(v, tag)) {

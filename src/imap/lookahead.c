@@ -24,9 +24,10 @@ imap_lookahead_examine(struct imap_source *i, const char *name,
 {
 	const struct imap_found *f =
 	    imap_listing_find(&i->listing, name, strlen(name));
+	/* Where one was refused, what followed it was, too. */
+	bool guess = f != NULL && f->has_status && i->misses == 0;
 	imap_visit_start(&i->ahead, i->s, name, state);
-	if (!imap_visit_send(
-		&i->ahead, f != NULL && f->has_status ? &f->status : NULL, err))
+	if (!imap_visit_send(&i->ahead, guess ? &f->status : NULL, err))
 		return false;
 	imap_flow_move_on(i);
 
@@ -51,6 +52,21 @@ imap_lookahead_send(struct imap_source *i, struct err *err)
 	return good;
 }
 
+/* Another one under its name and UIDVALIDITY (RFC 8474), or other UIDs. */
+static bool
+is_replaced(const struct imap_source *i, const struct source_opened *again,
+    struct err *err)
+{
+	const char *id = again->mailbox_id != NULL ? again->mailbox_id : "";
+	if (!again->fleeting && strcmp(id, i->now.mailbox_id) == 0)
+		return false;
+	err_set(err, ERR_MAILBOX, ERR_UIDVALIDITY,
+	    "another mailbox took its name while it was being read; the next "
+	    "run reads it");
+
+	return true;
+}
+
 bool
 imap_lookahead_come_back(struct imap_source *i, struct err *err)
 {
@@ -60,7 +76,8 @@ imap_lookahead_come_back(struct imap_source *i, struct err *err)
 		return false;
 	imap_flow_forget_ahead(i);
 	i->left = true;
-	if (!imap_mailbox_open(i->s, i->now.name, &again, err))
+	if (!imap_mailbox_open(i->s, i->now.name, &again, err) ||
+	    is_replaced(i, &again, err))
 		return false;
 	i->left = false;
 

@@ -123,7 +123,7 @@ imap_pass_recall(struct imap_pass *p, const uint64_t *okeys, size_t n)
 			p->wanted[p->wanted_count++] = p->wanted[i];
 	p->next = 1; /* of index + 1, so that 0 means "none" as for UIDs */
 	p->last = p->wanted_count;
-	p->whole = false;
+	p->whole = p->dense = false;
 	p->probed = true;
 	p->blind = true;
 	p->width =
@@ -415,18 +415,17 @@ tell_window(struct imap_pass *p, struct imap_window *w, struct source_event *e)
 	return w->nameless > 0 && tell_nameless(p, w, e);
 }
 
-/* Fewer than EXISTS: UIDNEXT may be below UIDs that are there. */
+/* Fewer than EXISTS: UIDNEXT may be below UIDs that are there. Where the last
+ * message stands is asked then, but not of a mailbox that grew meanwhile: what
+ * came must not stand for what lacks. */
 static void
 doubt_uidnext(struct imap_pass *p)
 {
-	uint64_t found = p->known + p->seen + p->bad + p->s->selected.expunged;
-	if (!p->dense || !imap_pass_is_over(p) || p->last == UINT32_MAX ||
-	    found >= p->messages)
-		return;
-	p->dense = false;
-	p->again[p->again_count++] =
-	    (struct imap_range){ (uint32_t)p->last + 1, UINT32_MAX };
-	p->next = (uint64_t)UINT32_MAX + 1;
+	const struct imap_selected *m = &p->s->selected;
+	if (p->dense && imap_pass_is_over(p) &&
+	    p->known + p->seen + p->bad < p->messages &&
+	    m->exists + m->expunged <= p->messages)
+		p->dense = p->blind = p->probed = false;
 }
 
 bool
@@ -449,8 +448,8 @@ imap_pass_tell(struct imap_pass *p, struct source_event *e)
 bool
 imap_pass_is_over(const struct imap_pass *p)
 {
-	return p->flying == NULL && p->landed == NULL && p->again_count == 0 &&
-	       p->next > p->last;
+	return p->probed && p->flying == NULL && p->landed == NULL &&
+	       p->again_count == 0 && p->next > p->last;
 }
 
 void

@@ -71,7 +71,7 @@ open_now(struct imap_source *i, const char *name,
 	    !imap_mailbox_open(i->s, name, &opened, err))
 		return false;
 	imap_visit_start(&i->now, i->s, name, state);
-	i->now.opened = opened;
+	imap_visit_opened(&i->now, &opened);
 	imap_visit_begin(&i->now, &opened);
 
 	return true;
@@ -105,8 +105,11 @@ recall(void *data, const uint64_t *okeys, size_t n, struct err *err)
 {
 	struct imap_source *i = data;
 	/* The pass may have begun by itself. */
-	if (!imap_flow_read_all(i, err))
+	if (((i->left || i->ahead.name != NULL) &&
+		!imap_lookahead_come_back(i, err)) ||
+	    !imap_flow_read_all(i, err))
 		return false;
+	i->ended = false;
 	imap_visit_begin(&i->now, &i->now.opened);
 	imap_changes_reset(&i->now.changes);
 	imap_pass_recall(&i->now.pass, okeys, n);
@@ -291,7 +294,7 @@ request(void *data, const uint64_t *okeys, const uint64_t *sizes, size_t n,
 		imap_bodies_request(&i->bodies, (uint32_t)okeys[k], sizes[k]);
 	}
 
-	return i->pausing || i->ahead.name != NULL ||
+	return i->pausing || i->left || i->ahead.name != NULL ||
 	       imap_bodies_pump(&i->bodies, err);
 }
 

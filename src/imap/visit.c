@@ -1,5 +1,6 @@
 #include "imap/visit.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -113,12 +114,23 @@ imap_visit_drain(struct imap_visit *v)
 }
 
 void
+imap_visit_opened(struct imap_visit *v, const struct source_opened *opened)
+{
+	v->opened = *opened;
+	snprintf(v->mailbox_id, sizeof(v->mailbox_id), "%s",
+	    opened->mailbox_id != NULL ? opened->mailbox_id : "");
+}
+
+void
 imap_visit_examined(struct imap_visit *v, const struct imap_reply *r)
 {
+	struct source_opened opened;
 	v->tag = 0;
 	v->s->selected.cut = false;
 	if (r->status == IMAP_OK) {
-		v->good = imap_mailbox_opened(v->s, &v->opened);
+		v->good = imap_mailbox_opened(v->s, &opened);
+		if (v->good)
+			imap_visit_opened(v, &opened);
 		return;
 	}
 	v->refused = true;

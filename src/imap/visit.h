@@ -16,6 +16,7 @@ struct imap_visit {
 	char *name;                  /* NULL: none */
 	struct source_state state;   /* what open was given, or will be */
 	struct source_opened opened; /* .mailbox_id borrowed from .s */
+	char mailbox_id[256];        /* of that open; "": not told */
 	bool guessed;                /* commands were sent by .guess */
 	struct source_opened guess;
 	unsigned tag; /* EXAMINE, sent ahead and not answered; 0: none */
@@ -40,6 +41,8 @@ void imap_visit_begin(struct imap_visit *, const struct source_opened *);
  * enough.  Only where what ENABLE answered is known. */
 bool imap_visit_send(
     struct imap_visit *, const struct source_opened *status, struct err *);
+/* It was opened by a command of its own. */
+void imap_visit_opened(struct imap_visit *, const struct source_opened *);
 /* The answer to EXAMINE. */
 void imap_visit_examined(struct imap_visit *, const struct imap_reply *);
 /* What was sent by a guess is what is wanted; else it must be read to its end

@@ -183,7 +183,8 @@ START_TEST(the_first_range_of_a_large_mailbox_is_asked_for_ahead)
 		{ "UID FETCH 1:1000 (UID FLAGS",
 		    LINE("1") LINE("2") "@ OK\r\n" },
 		{ "UID FETCH 1001:1199 (UID FLAGS", "@ OK\r\n" },
-		{ "UID FETCH 1200:* (UID FLAGS", LINE("2") "@ OK\r\n" },
+		{ "FETCH 100,1100 (UID)", "* 100 FETCH (UID 1)\r\n"
+					  "* 1100 FETCH (UID 2)\r\n@ OK\r\n" },
 		{ "BODY.PEEK", BODY("1") BODY("2") "@ OK\r\n" }, END
 	};
 	expect_of_b(steps, 1100, 2);
@@ -233,6 +234,77 @@ START_TEST(a_body_that_did_not_come_is_asked_for_in_its_own_mailbox)
 		{ "UID FETCH 1:2 (UID FLAGS", LINE("1") LINE("2") "@ OK\r\n" },
 		{ "BODY.PEEK", BODY("1") BODY("2") "@ OK\r\n" }, END };
 	expect_both(steps, 2);
+}
+END_TEST
+
+/* Its octets must not be taken for those of the one that was there. */
+START_TEST(a_mailbox_that_another_replaced_is_not_read_on)
+{
+#define WITH_ID(id)                                                        \
+	{                                                                  \
+		"EXAMINE \"A\"",                                           \
+		    "* 1 EXISTS\r\n* OK [UIDVALIDITY 7]\r\n* OK [UIDNEXT " \
+		    "2]\r\n* OK [MAILBOXID (" id ")]\r\n@ OK\r\n"          \
+	}
+	static const struct script_step steps[] = { LISTED, WITH_ID("F1"),
+		TOLD_A, { "BODY.PEEK", "@ OK\r\n" }, OPENED("B", "2", "3", "8"),
+		{ "UID FETCH 1:2 (UID FLAGS", LINE("1") LINE("2") "@ OK\r\n" },
+		WITH_ID("F2"), END };
+#undef WITH_ID
+	struct script script = { .capabilities = CAPS, .steps = steps };
+	struct script_server server = script_start(&script);
+	struct imap_options o;
+	struct source s;
+	struct source_opened opened;
+	struct source_event e;
+	struct source_body body;
+	static const struct source_state first;
+	const uint64_t uid = 1, size = 3;
+	struct err err;
+	begin(&s, &server, &o);
+	ck_assert(open_box(&s, "A", &opened, &err));
+	ck_assert_str_eq(opened.mailbox_id, "F1");
+	do
+		ck_assert(s.ops->announce(s.data, &e, &err));
+	while (e.kind != SOURCE_END);
+	ck_assert(s.ops->request(s.data, &uid, &size, 1, &err));
+	s.ops->next(s.data, "B", &first);
+	ck_assert(!s.ops->body(s.data, &body, &err));
+	ck_assert_int_eq(err.code, ERR_UIDVALIDITY);
+	ck_assert_int_eq(err.scope, ERR_MAILBOX);
+	s.ops->close(&s.data, true);
+	ck_assert_int_eq(script_end(&server), 0);
+}
+END_TEST
+
+/* B is opened before A's body was answered for: whose would be the next? */
+START_TEST(answers_out_of_order_end_the_connection)
+{
+	static const struct script_step steps[] = { LISTED,
+		OPENED("A", "1", "2", "7"), TOLD_A,
+		{ "BODY.PEEK", "* OK not yet\r\n" }, OPENED("B", "2", "3", "8"),
+		{ "UID FETCH 1:2 (UID FLAGS", LINE("1") LINE("2") "@ OK\r\n" },
+		END };
+	struct script script = { .capabilities = CAPS, .steps = steps };
+	struct script_server server = script_start(&script);
+	struct imap_options o;
+	struct source s;
+	struct source_opened opened;
+	struct source_event e;
+	static const struct source_state first;
+	const uint64_t uid = 1, size = 3;
+	struct err err;
+	begin(&s, &server, &o);
+	ck_assert(open_box(&s, "A", &opened, &err));
+	do
+		ck_assert(s.ops->announce(s.data, &e, &err));
+	while (e.kind != SOURCE_END);
+	ck_assert(s.ops->request(s.data, &uid, &size, 1, &err));
+	s.ops->next(s.data, "B", &first);
+	ck_assert(!s.ops->open(s.data, "B", &first, &opened, &err));
+	ck_assert_int_eq(err.code, ERR_PROTOCOL);
+	ck_assert(err.transient);
+	s.ops->close(&s.data, false);
 }
 END_TEST
 
@@ -341,6 +413,8 @@ suite_imap_ahead(void)
 	tcase_add_test(tests, lines_are_told_of_the_mailbox_whose_turn_it_is);
 	tcase_add_test(
 	    tests, a_body_that_did_not_come_is_asked_for_in_its_own_mailbox);
+	tcase_add_test(tests, a_mailbox_that_another_replaced_is_not_read_on);
+	tcase_add_test(tests, answers_out_of_order_end_the_connection);
 	tcase_add_test(tests, a_mailbox_refused_ahead_is_asked_for_alone);
 	tcase_add_test(tests, a_list_refused_ahead_is_asked_for_again);
 	tcase_add_test(tests, a_refused_mailbox_costs_only_itself);

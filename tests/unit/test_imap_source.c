@@ -531,8 +531,20 @@ static const struct {
 			 "* OK [UIDNEXT 2600] n\r\n@ OK\r\n" },
 	      { "UID FETCH 1:1000 (", LINE("5", "6") "@ OK\r\n" },
 	      { "UID FETCH 1001:2599 (", LINE("8", "1801") "@ OK\r\n" },
-	      { "UID FETCH 2600:* (", LINE("2500", "3000") "@ OK\r\n" }, END },
+	      { "FETCH 500,1500,2500 (UID)",
+		  "* 500 FETCH (UID 7)\r\n* 1500 FETCH (UID 1802)\r\n"
+		  "* 2500 FETCH (UID 3000)\r\n@ OK\r\n" },
+	      { "UID FETCH 2600:3000 (", LINE("2500", "3000") "@ OK\r\n" },
+	      END },
 	    "6 1801 3000" },
+	/* What came meanwhile must not stand for what lacks. */
+	{ { { "EXAMINE", "* 2500 EXISTS\r\n* OK [UIDVALIDITY 7] v\r\n"
+			 "* OK [UIDNEXT 2600] n\r\n@ OK\r\n" },
+	      { "UID FETCH 1:1000 (", LINE("5", "6") "@ OK\r\n" },
+	      { "UID FETCH 1001:2599 (",
+		  LINE("8", "1801") "* 2501 EXISTS\r\n@ OK\r\n" },
+	      END },
+	    "6 1801" },
 };
 
 START_TEST(large_mailboxes_are_cut_into_ranges_without_gaps)
