@@ -79,7 +79,7 @@ $(B)/gen/readme_txt.h: src/archive/README.txt scripts/embed
 
 $(B)/gen/sonames.h: Makefile scripts/sonames
 	@mkdir -p $(@D)
-	scripts/sonames $(LATE) > $@.new && mv $@.new $@
+	CC=$(CC) scripts/sonames $(LATE) > $@.new && mv $@.new $@
 
 # Each tests/unit/test_NAME.c defines Suite *suite_NAME(void).
 $(B)/gen/suites.h: $(UNITS)

@@ -47,6 +47,7 @@ struct err {
 	enum err_code code;
 	enum err_stage stage;
 	bool transient;  /* worth a retry later in this run */
+	bool closed;     /* the peer ended the connection, in good order */
 	int64_t until;   /* unix ms; ERR_THROTTLE: pause until then */
 	char text[480];  /* one line, no final newline; safe on a terminal */
 	char words[320]; /* the peer's own words, escaped; empty if none */

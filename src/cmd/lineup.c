@@ -213,13 +213,14 @@ lineup_logged_in(struct lineup *l, struct fate *f)
 	host_of(l, f)->refusals = 0;
 }
 
-/* Some hosts hang up on a wrong password instead of saying so. What had been
- * logged in before is tried again, and none. */
+/* Some hosts hang up on a wrong password instead of saying so. Silence or a
+ * broken connection is a network's trouble; so is what had been logged in
+ * before, and is tried again. */
 static bool
 is_refusal(const struct err *err)
 {
-	return err->code == ERR_LOGIN ||
-	       (err->stage == ERR_STAGE_LOGIN && !err->transient);
+	return err->code == ERR_LOGIN || (err->stage == ERR_STAGE_LOGIN &&
+					     err->closed && !err->transient);
 }
 
 void

@@ -245,19 +245,16 @@ note_replacing_run(void *arg, const struct repack_replaced *replaced)
 	return true;
 }
 
-/* The last runs go on, or were killed before their manifests were written: the
- * next run writes them. */
+/* The last run goes on, or was killed before its manifest was written: the next
+ * one begins with it. */
 static bool
 is_yet_to_tell(const struct verifying *v, const char *run)
 {
-	for (size_t i = v->run_count; i-- > 0;) {
-		if (v->runs[i].has_manifest || v->seen[i] != MANIFEST_MISSING)
-			return false;
-		if (strcmp(v->runs[i].name, run) == 0)
-			return true;
-	}
+	size_t last = v->run_count - 1;
 
-	return false;
+	return v->run_count > 0 && !v->runs[last].has_manifest &&
+	       v->seen[last] == MANIFEST_MISSING &&
+	       strcmp(v->runs[last].name, run) == 0;
 }
 
 static void

@@ -163,6 +163,7 @@ imap_codes_bye(struct err *err, const struct imap_reply *r, const char *where)
 		return imap_codes_pause(err, ERR_ACCOUNT, r, until);
 	err_set_transient(err, ERR_ACCOUNT, ERR_NETWORK,
 	    "the %s closed the connection", where);
+	err->closed = true;
 
 	return err_words(err, r->words.data, r->words.len);
 }

@@ -25,8 +25,11 @@ link_errno(const struct link *l, int code, struct err *err)
 static bool
 closed(const struct link *l, struct err *err)
 {
-	return err_set_transient(err, ERR_ACCOUNT, ERR_NETWORK,
+	err_set_transient(err, ERR_ACCOUNT, ERR_NETWORK,
 	    "the %s %s closed the connection", l->peer->side, l->peer->name);
+	err->closed = true;
+
+	return false;
 }
 
 static bool

@@ -270,6 +270,7 @@ assert_equal "$(ask "$ARCHIVE" "SELECT count(*) FROM delivery
   WHERE outcome = 1 AND claim < 3")" "$whole" "messages without a manifest"
 rm "$ARCHIVE"/runs/*.jsonl.zst "$ARCHIVE"/mailhaul.db*
 expect_exit 9 rebuild
+expect_exit 7 mailhaul verify "$ARCHIVE"
 assert_equal "$(ask "$ARCHIVE" "SELECT count(*) FROM delivery
   WHERE outcome = 1 AND claim < 3")" "$whole" "messages without manifests"
 expect_exit 0 both

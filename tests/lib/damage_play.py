@@ -265,8 +265,9 @@ class Plays:
             else:
                 self.stage.counts["beyond verify"] += 1
         found, ended = self.good.export(archive, cwd)
-        # A placement may name another message: verify has told so.
-        if set(found) - set(self.good.messages):
+        # One placement may name another message: verify has told so.
+        if (set(found) - set(self.good.messages) or
+                sum(found.values()) > sum(self.good.messages.values())):
             wrong.append("exported files are no message")
         if found != self.good.messages and verify.code == 0:
             wrong.append(f"export differs: {ended.text[-500:]}")

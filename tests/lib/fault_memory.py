@@ -16,8 +16,9 @@ from scripted_imap import tls_context
 ONCE, FOR_GOOD = "once", "for good"
 LAST = str(1 << 40)
 ABORTED, CRASHED = -6, -11
-# Where libarchive takes the memory of a pax header for granted.
-CARELESS = re.compile(r"inject_malloc\S+ libarchive\.so\S+ libarchive\.so")
+# libarchive takes the memory of a pax header for granted: it crashes itself, or
+# the C library that it calls.
+CARELESS = re.compile(r"(libc\.so\S+ )?libarchive\.so")
 # Errors that a library's failure may show as.
 ERRORS = {1, 2, 5, 6, 9, 11}
 
@@ -34,6 +35,7 @@ class Memory(Stage):
         context = tls_context(self.o.certificate, self.o.key)
         self.tls = serve(self.boxes, context)
         self.wordless = 0  # aborts that said nothing
+        self.careless = 0  # crashes inside libarchive
 
     def environment(self, cwd, **more):
         return {"LD_PRELOAD": os.path.join(self.o.inject, "inject_malloc.so"),
@@ -59,8 +61,17 @@ class Memory(Stage):
               f"{self.log(cwd)[-1][2].strip()} times in all")
         return numbers
 
-    def met(self, cwd, ended, stack):
-        if ended.code == CRASHED and CARELESS.match(stack):
+    def stack(self, cwd, what):
+        rows = [w for w in self.log(cwd) if w[0] == what]
+        return rows[0][3].strip() if rows and len(rows[0]) > 3 else "?"
+
+    def met(self, cwd, ended):
+        if ended.code == CRASHED:
+            stack = self.stack(cwd, "crash")
+            if not CARELESS.match(stack):
+                return [f"crashed at {stack}"]
+            with self.lock:
+                self.careless += 1
             return []
         if ended.code == ABORTED:
             with self.lock:
@@ -89,9 +100,9 @@ class Memory(Stage):
                 self.codes[ended.code] += 1
                 self.counts["injected" if hurt else "late"] += 1
                 self.counts[f"by malloc {times}"] += bool(hurt)
-            stack = hurt[0][3].strip() if hurt and len(hurt[0]) > 3 else "?"
+            stack = self.stack(cwd, "hurt")
             return [f"({stack}) {w}" for w in
-                    self.met(cwd, ended, stack) + self.heals(cwd)]
+                    self.met(cwd, ended) + self.heals(cwd)]
         return f"malloc {n} {times}", function
 
     def loops(self):
@@ -102,7 +113,7 @@ class Memory(Stage):
         plays += [self.one(n, FOR_GOOD) for n in chosen[::4]]
         self.play_all(plays)
         print(f"== {self.codes[ABORTED]} aborts, {self.wordless} of them"
-              " without a word")
+              f" without a word; {self.careless} crashes in libarchive")
 
 
 def main():

@@ -1,10 +1,11 @@
 /*
  * Preloaded into a program under test: the INJECT_AT-th allocation of memory
  * and those up to INJECT_LAST (without it: only that one) fail. INJECT_LOG
- * gets "hurt malloc N STACK" for each, and "count malloc N" from a program
- * that ends by itself. With INJECT_STACKS=FILE, the number of the first
- * allocation of each different stack goes there, so that a loop can visit
- * each place in the code without failing each allocation.
+ * gets "hurt malloc N STACK" for each, "crash malloc 0 STACK" where a program
+ * uses what it didn't get, and "count malloc N" from one that ends by itself.
+ * With INJECT_STACKS=FILE, the number of the first allocation of each different
+ * stack goes there, so that a loop can visit each place in the code without
+ * failing each allocation.
  */
 #include <dlfcn.h>
 #include <errno.h>
@@ -12,6 +13,7 @@
 #include <fcntl.h>
 #include <limits.h>
 #include <malloc.h>
+#include <signal.h>
 #include <stdatomic.h>
 #include <stdbool.h>
 #include <stdint.h>
@@ -71,14 +73,14 @@ describe(char *out, size_t size, void *const *stack, int depth)
 }
 
 static void
-note_hurt(long n)
+note(const char *what, long n)
 {
 	char line[4096];
 	void *stack[DEPTH];
 	if (log_path == NULL)
 		return;
 	int depth = backtrace(stack, DEPTH);
-	int len = snprintf(line, 100, "hurt malloc %ld", n);
+	int len = snprintf(line, 100, "%s malloc %ld", what, n);
 	len +=
 	    describe(line + len, sizeof(line) - 1 - (size_t)len, stack, depth);
 	line[len++] = '\n';
@@ -132,16 +134,28 @@ fails(void)
 		note_stack(n);
 	/* For good is said once. */
 	if (hurt && (n == first || last - first < 1000))
-		note_hurt(n);
+		note("hurt", n);
 	inside = false;
 	errno = hurt ? ENOMEM : error;
 
 	return hurt;
 }
 
+/* Innermost comes who stumbled. The signal's own action follows: it is reset,
+ * and the instruction is tried again. */
+static void
+note_crash(int signal)
+{
+	(void)signal;
+	inside = true;
+	note("crash", 0);
+}
+
 __attribute__((constructor)) static void
 start(void)
 {
+	struct sigaction on_crash = { .sa_handler = note_crash,
+		.sa_flags = (int)SA_RESETHAND };
 	void *stack[DEPTH];
 	const char *at = getenv("INJECT_AT"), *to = getenv("INJECT_LAST");
 	const char *survey = getenv("INJECT_STACKS");
@@ -153,6 +167,8 @@ start(void)
 		stacks = open_for_notes(survey);
 	/* Loads the unwinder. */
 	backtrace(stack, DEPTH);
+	if (log_path != NULL)
+		sigaction(SIGSEGV, &on_crash, NULL);
 	started = true;
 }
 

@@ -159,6 +159,7 @@ START_TEST(a_host_that_hangs_up_on_passwords_is_asked_no_more)
 	for (int i = 0; i < 3; i++) {
 		err_set(&err, ERR_ACCOUNT, ERR_NETWORK, "hung up");
 		err.stage = ERR_STAGE_LOGIN;
+		err.closed = true;
 		lineup_end(&lineup, begin(), &err, true);
 	}
 	ck_assert_ptr_null(lineup_first(&lineup));
@@ -172,9 +173,20 @@ START_TEST(a_host_that_hangs_up_on_passwords_is_asked_no_more)
 	for (int i = 0; i < 4; i++) {
 		err_set_transient(&err, ERR_ACCOUNT, ERR_NETWORK, "hung up");
 		err.stage = ERR_STAGE_LOGIN;
+		err.closed = true;
 		lineup_end(&lineup, begin(), &err, true);
 	}
 	ck_assert_ptr_nonnull(lineup_second(&lineup));
+	lineup_free(&lineup);
+
+	/* Silence or a reset: the network's. */
+	start(6, false);
+	for (int i = 0; i < 3; i++) {
+		err_set(&err, ERR_ACCOUNT, ERR_NETWORK, "was silent");
+		err.stage = ERR_STAGE_LOGIN;
+		lineup_end(&lineup, begin(), &err, true);
+	}
+	ck_assert_ptr_nonnull(lineup_first(&lineup));
 	lineup_free(&lineup);
 }
 END_TEST
