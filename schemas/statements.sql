@@ -321,15 +321,18 @@ UPDATE placement SET to_run = ?4
 WHERE mailbox = ?1 AND okey BETWEEN ?2 AND ?3 AND to_run IS NULL;
 -- Of all that a mailbox replaced, under this name or an earlier one, those whose
 -- content it holds too: one message ends one of them, in the newest that has
--- it. What ended since the last one was replaced has had its twin.
+-- it. What ended since the last one was replaced has had its twin; one that was
+-- renamed since carries its messages on, from_run being the run of that.
 -- name: placement_end_twins
 -- scan: the messages of one mailbox and its forerunners, once when it was read
 WITH RECURSIVE
-  since (run) AS (SELECT coalesce(
-    (SELECT max(last_run) FROM mailbox WHERE replaced_by = ?2 AND ended IS NULL),
-    (SELECT first_run FROM mailbox WHERE id = ?2))),
   before (id) AS (SELECT ?2 UNION SELECT ?3 UNION
     SELECT o.id FROM before b JOIN mailbox o ON o.replaced_by = b.id),
+  since (run) AS (SELECT coalesce(
+    (SELECT max(last_run) FROM mailbox WHERE replaced_by = ?2 AND ended IS NULL),
+    (SELECT min(m.last_run) FROM before b JOIN mailbox m ON m.id = b.id
+      WHERE m.id <> ?2 AND m.ended IS NULL),
+    (SELECT first_run FROM mailbox WHERE id = ?2))),
   old (mailbox, okey, content, nth) AS (
     SELECT p.mailbox, p.okey, p.content, row_number() OVER (
       PARTITION BY p.content ORDER BY m.last_run IS NOT NULL, m.last_run DESC,

@@ -104,6 +104,46 @@ START_TEST(a_renamed_mailbox_takes_everything_with_it)
 }
 END_TEST
 
+/* What B saw of A before it was renamed has ended its twin already. */
+START_TEST(a_renamed_generation_ends_no_twin_a_second_time)
+{
+	static const struct source_mailbox other = {
+		.name = "Other", .display = "Other", .separator = '/'
+	};
+	static const char same[] = "Message-ID: <one@x>\r\nSubject: S\r\n";
+	struct world w;
+	uint64_t b, renamed, n;
+	bool is_new;
+	one_message(&w);
+	begin(&w);
+	settle(&w, &(struct sent){ .uid = 8, .header = same, .offset = 8 });
+	commit(&w);
+	next_run(&w, "run-3");
+	OK(&w, index_mailbox(
+		   w.ix, w.source, &inbox, 78, w.run, &b, &is_new, &w.err));
+	begin(&w);
+	settle(&w,
+	    &(struct sent){ .uid = 1, .header = same, .box = b, .offset = 9 });
+	OK(&w, index_end_twins(w.ix, w.run, b, 0, &n, &w.err));
+	commit(&w);
+	ck_assert_uint_eq(n, 1);
+	next_run(&w, "run-4");
+	OK(&w, index_mailbox(w.ix, w.source, &other, 78, w.run, &renamed,
+		   &is_new, &w.err));
+	begin(&w);
+	OK(&w, index_rename(w.ix, w.run, w.job, b, renamed, &n, &w.err));
+	ck_assert_uint_eq(n, 1);
+	OK(&w, index_end_twins(w.ix, w.run, renamed, 0, &n, &w.err));
+	commit(&w);
+	ck_assert_uint_eq(n, 0);
+	ck_assert_str_eq(
+	    judge(
+		w.path, "SELECT count(*) FROM placement WHERE to_run IS NULL"),
+	    "2");
+	world_close(&w);
+}
+END_TEST
+
 START_TEST(a_mailbox_is_walked_in_order_with_outcomes)
 {
 	static const char *const words[] = { "$B", "$A" };
@@ -477,6 +517,7 @@ suite_index_mailboxes(void)
 	tcase_set_timeout(t, 60);
 	tcase_add_test(t, a_replaced_generation_lives_until_it_is_ended);
 	tcase_add_test(t, a_renamed_mailbox_takes_everything_with_it);
+	tcase_add_test(t, a_renamed_generation_ends_no_twin_a_second_time);
 	tcase_add_test(t, a_mailbox_is_walked_in_order_with_outcomes);
 	tcase_add_test(t, a_twin_is_told_if_it_is_the_only_one);
 	tcase_add_test(t, of_very_many_namesakes_none_is_the_twin);
