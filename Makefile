@@ -171,7 +171,7 @@ uninstall:
 clean:
 	rm -rf build
 
--include $(OBJ:.o=.d) $(UNITOBJ:.o=.d) $(FUZZ:%.c=$(B)/%.d)
+-include $(OBJ:.o=.d) $(UNITOBJ:.o=.d) $(FUZZ:%.c=$(B)/%.d) $(wildcard $(B)/tests/*/*.d $(B)/tests/*/lib/*.d)
 # Or make would throw them away behind the link.
 .SECONDARY: $(FUZZ:%.c=$(B)/%.o) $(B)/tests/fuzz/lib/fuzz.o $(B)/tests/fuzz/lib/wire.o
 .PHONY: all programs fuzzers check soak sanitize fuzz lint bench format install uninstall clean
