@@ -679,6 +679,29 @@ WHERE mailbox = ?1 AND to_run IS NULL AND (flags & ?2) = ?3;
 -- name: count_live_in_mailbox
 SELECT count(*) FROM placement
 WHERE mailbox = ?1 AND to_run IS NULL AND (flags & ?2) = ?3 AND content <= ?4;
+-- In all mailboxes, all that have a content up to ?1.  The first count reads no
+-- row, and the last two find next to none: that is the way to count a million.
+-- name: count_live
+-- scan: SQLite counts what its pages hold
+SELECT (SELECT count(*) FROM placement)
+  - (SELECT count(*) FROM placement WHERE to_run IS NOT NULL)
+  - (SELECT count(*) FROM placement WHERE content IS NULL AND to_run IS NULL)
+  - (SELECT count(*) FROM placement WHERE content > ?1 AND to_run IS NULL);
+-- Those of them with the flags ?3 of ?2.
+-- name: count_live_flags
+-- scan: every placement has flags
+SELECT (SELECT count(*) FROM placement NOT INDEXED
+    WHERE to_run IS NULL AND (flags & ?2) = ?3)
+  - (SELECT count(*) FROM placement
+    WHERE content IS NULL AND to_run IS NULL AND (flags & ?2) = ?3)
+  - (SELECT count(*) FROM placement
+    WHERE content > ?1 AND to_run IS NULL AND (flags & ?2) = ?3);
+-- All placements out of the smallest index, then those that ended, below zero.
+-- name: find_all_places
+SELECT content FROM placement INDEXED BY placement_c WHERE content > 0
+UNION ALL
+SELECT -content FROM placement INDEXED BY placement_to
+WHERE to_run IS NOT NULL AND content > 0;
 -- name: find_keywords
 -- scan: lists of keywords are few beside the messages
 SELECT id, list FROM keywords;

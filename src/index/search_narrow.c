@@ -193,13 +193,20 @@ struct places {
 };
 
 static void
+bind_flags(const struct places *p, struct sql *q)
+{
+	const struct search_query *query = p->f->query;
+	sql_int(q, query->flags_set | query->flags_clear);
+	sql_int(q, query->flags_set);
+}
+
+static void
 bind_box(const struct places *p, const struct search_box *box, struct sql *q)
 {
 	const struct search_query *query = p->f->query;
 	sql_int(q, box->id);
 	sql_int(q, p->top);
-	sql_int(q, query->flags_set | query->flags_clear);
-	sql_int(q, query->flags_set);
+	bind_flags(p, q);
 	sql_int(q, query->keyword_count > 0);
 	/* Now: without an end, which is after any run. */
 	sql_int(q, box->run == 0 ? INT64_MAX : box->run);
@@ -222,7 +229,6 @@ static bool
 open_box(const struct places *p, const struct search_box *box, struct sql *q,
     struct err *err)
 {
-	const struct search_query *query = p->f->query;
 	struct index *ix = p->f->s->ix;
 	if (!needs_flags_alone(p, box)) {
 		if (!sql_open(ix, SQL_FIND_IN_MAILBOX, q, err))
@@ -233,8 +239,7 @@ open_box(const struct places *p, const struct search_box *box, struct sql *q,
 	if (!sql_open(ix, SQL_FIND_LIVE_IN_MAILBOX, q, err))
 		return false;
 	sql_int(q, box->id);
-	sql_int(q, query->flags_set | query->flags_clear);
-	sql_int(q, query->flags_set);
+	bind_flags(p, q);
 
 	return true;
 }
@@ -338,62 +343,124 @@ by_size(struct search_finding *f, struct err *err)
 	return ok;
 }
 
+/* The only column of the only row. */
 static bool
-count_box(struct places *p, const struct search_box *box, struct err *err)
+add_count(struct places *p, struct sql *q, struct err *err)
 {
-	const struct search_query *query = p->f->query;
-	struct sql q;
 	bool row;
-	if (!sql_open(p->f->s->ix, SQL_COUNT_LIVE_IN_MAILBOX, &q, err))
+	if (!sql_step(q, &row, err))
 		return false;
-	sql_int(&q, box->id);
-	sql_int(&q, query->flags_set | query->flags_clear);
-	sql_int(&q, query->flags_set);
-	sql_int(&q, p->top);
-	if (!sql_step(&q, &row, err))
-		return false;
-	p->n += row ? (uint64_t)sql_get_int(&q) : 0;
-	sql_close(&q);
+	p->n += row ? (uint64_t)sql_get_int(q) : 0;
+	sql_close(q);
 
 	return true;
 }
 
-/* Where SQLite can do it alone. *done false: it can't. */
 static bool
-count_live(struct search_finding *f, bool *done, struct err *err)
+count_box(struct places *p, const struct search_box *box, struct err *err)
+{
+	struct sql q;
+	if (!sql_open(p->f->s->ix, SQL_COUNT_LIVE_IN_MAILBOX, &q, err))
+		return false;
+	sql_int(&q, box->id);
+	bind_flags(p, &q);
+	sql_int(&q, p->top);
+
+	return add_count(p, &q, err);
+}
+
+static bool
+count_all(struct places *p, struct err *err)
+{
+	const struct search_query *query = p->f->query;
+	bool flags = (query->flags_set | query->flags_clear) != 0;
+	struct sql q;
+	if (!sql_open(p->f->s->ix,
+		flags ? SQL_COUNT_LIVE_FLAGS : SQL_COUNT_LIVE, &q, err))
+		return false;
+	sql_int(&q, p->top);
+	if (flags)
+		bind_flags(p, &q);
+
+	return add_count(p, &q, err);
+}
+
+/* Everywhere, of the contents of a set. */
+static bool
+count_set(struct places *p, struct err *err)
+{
+	const struct search_set *set = &p->f->set;
+	struct sql q;
+	bool row, ok;
+	if (!sql_open(p->f->s->ix, SQL_FIND_ALL_PLACES, &q, err))
+		return false;
+	while ((ok = sql_step(&q, &row, err)) && row) {
+		int64_t content = sql_get_int(&q);
+		if (content > 0)
+			p->n += search_set_has(set, content);
+		else
+			p->n -= search_set_has(set, -content);
+	}
+	sql_close(&q);
+
+	return ok;
+}
+
+static bool
+count_boxes(struct places *p, struct err *err)
+{
+	const struct search_boxes *boxes = &p->f->boxes;
+	for (size_t i = 0; i < boxes->n; i++)
+		if (boxes->array[i].wanted &&
+		    !count_box(p, &boxes->array[i], err))
+			return false;
+
+	return true;
+}
+
+static bool
+needs_placements_alone(struct search_finding *f)
 {
 	const struct search_query *query = f->query;
 	struct places p = { .f = f };
-	int64_t kept = 0;
-	*done = query->placements_alone && !f->has_set;
+	if (!query->placements_alone ||
+	    query->keyword_count + query->no_keyword_count > 0)
+		return false;
 	for (size_t i = 0; i < f->boxes.n; i++)
-		*done = *done && needs_flags_alone(&p, &f->boxes.array[i]);
-	*done = *done && query->keyword_count + query->no_keyword_count == 0;
-	if (!*done)
-		return true;
+		if (!needs_flags_alone(&p, &f->boxes.array[i]))
+			return false;
+
+	/* A set is only looked up where nothing else is asked for. */
+	return !f->has_set || !search_has_box_terms(f);
+}
+
+/* Where SQLite can do it nearly alone. */
+static bool
+count_live(struct search_finding *f, struct err *err)
+{
+	struct places p = { .f = f };
+	int64_t kept = 0;
 	if (!search_top(f->s->kept, &kept, err) ||
 	    !search_top(f->s->temp, &p.top, err))
 		return false;
 	if (kept > p.top)
 		p.top = kept;
-	for (size_t i = 0; i < f->boxes.n; i++)
-		if (f->boxes.array[i].wanted &&
-		    !count_box(&p, &f->boxes.array[i], err))
-			return false;
+	bool ok = f->has_set     ? count_set(&p, err)
+		  : f->boxes.all ? count_all(&p, err)
+				 : count_boxes(&p, err);
 	f->found->placements = p.n;
 
-	return true;
+	return ok;
 }
 
 bool
 search_count(struct search_finding *f, struct err *err)
 {
 	struct places p = { .f = f };
-	bool done = false;
-	if (!by_size(f, err) || !count_live(f, &done, err))
+	if (!by_size(f, err))
 		return false;
-	if (done)
-		return true;
+	if (needs_placements_alone(f))
+		return count_live(f, err);
 	bool ok = read_boxes(&p, err);
 	f->found->placements = p.n;
 	f->found->messages = search_set_count(&p.hits, SIZE_MAX);

@@ -566,6 +566,38 @@ add_one(struct house *h, uint64_t uid, const char *header)
 	commit(&h->w);
 }
 
+/* Neither mail without octets nor what find has not read yet. */
+START_TEST(what_find_does_not_know_is_not_counted)
+{
+	static const struct {
+		struct search_query query;
+		uint64_t n;
+	} counts[] = {
+		{ { .placements_alone = true }, MANY + 7 },
+		{ { .placements_alone = true, .flags_clear = MAIL_DELETED },
+		    MANY + 7 },
+		{ { .placements_alone = true, .mailbox = "INBOX" }, MANY + 6 },
+		{ { .placements_alone = true, .from = "common" }, MANY },
+	};
+	struct house h;
+	build(&h);
+	fill_many(&h);
+	look(&h);
+	begin(&h.w);
+	OK(&h.w, index_settle_outcome(h.w.ix, h.w.run, h.w.job, h.w.box,
+		     &(struct placement){ .okey = 40000 }, OUTCOME_EXCLUDED,
+		     "size", NULL, &h.w.err));
+	commit(&h.w);
+	add_one(&h, 40001, "From: common\r\nSubject: later\r\n");
+	for (size_t i = 0; i < sizeof(counts) / sizeof(counts[0]); i++) {
+		OK(&h.w, search_run(h.search, &counts[i].query, NULL, NULL,
+			     &h.found, &h.w.err));
+		ck_assert_uint_eq(h.found.placements, counts[i].n);
+	}
+	leave(&h);
+}
+END_TEST
+
 START_TEST(the_file_is_private_and_sound)
 {
 	struct house h;
@@ -1021,6 +1053,7 @@ suite_search(void)
 	tcase_add_test(t, a_past_state_is_searched_as_it_was);
 	tcase_add_test(t, of_very_many_the_newest_come_first);
 	tcase_add_test(t, of_very_many_what_is_counted_is_what_is_listed);
+	tcase_add_test(t, what_find_does_not_know_is_not_counted);
 
 	t = add_case(s, "file");
 	tcase_add_test(t, the_file_is_private_and_sound);
