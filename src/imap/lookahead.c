@@ -96,7 +96,8 @@ imap_lookahead_arrive(struct imap_source *i, bool *good, struct err *err)
 	if (!i->ahead.refused)
 		return true;
 	struct err refusal = i->ahead.refusal;
-	i->misses++;
+	/* A pause would refuse the mailbox's own EXAMINE, too. */
+	i->misses += refusal.code != ERR_THROTTLE;
 	if (!imap_flow_settle(i, err))
 		return false;
 	if (refusal.code != ERR_THROTTLE)

@@ -77,13 +77,13 @@ imap_pass_start(struct imap_pass *p, struct imap_session *s,
 	p->highest = p->next - 1;
 	if (p->messages == 0)
 		p->last = 0;
-	p->probed = p->messages <= p->step || p->last < p->next + p->step;
+	bool small = p->messages <= p->step || p->last < p->next + p->step;
+	bool dense = p->messages / EDGES_MAX < p->step &&
+		     p->last - p->next <= p->messages + p->messages / 4;
 	/* Few gaps: a flight less, and the first range can follow EXAMINE. */
-	p->dense = !p->probed && p->whole && p->uidnext != 0 &&
-		   p->messages / EDGES_MAX < p->step &&
-		   p->last - p->next <= p->messages + p->messages / 4;
-	p->blind = p->dense;
-	p->probed = p->probed || p->dense;
+	p->trusting = p->whole && p->uidnext != 0 && (small || dense);
+	p->blind = p->trusting && !small;
+	p->probed = small || p->trusting;
 }
 
 bool
@@ -123,7 +123,7 @@ imap_pass_recall(struct imap_pass *p, const uint64_t *okeys, size_t n)
 			p->wanted[p->wanted_count++] = p->wanted[i];
 	p->next = 1; /* of index + 1, so that 0 means "none" as for UIDs */
 	p->last = p->wanted_count;
-	p->whole = p->dense = false;
+	p->whole = p->trusting = false;
 	p->probed = true;
 	p->blind = true;
 	p->width =
@@ -422,10 +422,10 @@ static void
 doubt_uidnext(struct imap_pass *p)
 {
 	const struct imap_selected *m = &p->s->selected;
-	if (p->dense && imap_pass_is_over(p) &&
+	if (p->trusting && imap_pass_is_over(p) &&
 	    p->known + p->seen + p->bad < p->messages &&
 	    m->exists + m->expunged <= p->messages)
-		p->dense = p->blind = p->probed = false;
+		p->trusting = p->blind = p->probed = false;
 }
 
 bool

@@ -34,8 +34,8 @@ struct imap_pass {
 	uint64_t next, last; /* ranges still to be cut: [next, last] */
 	uint32_t *edges;     /* ascending UIDs at which ranges end */
 	size_t edge_count, edge_at;
-	bool blind; /* no edges: cut by width */
-	bool dense; /* none were needed: UIDNEXT is taken at its word */
+	bool blind;    /* no edges: cut by width */
+	bool trusting; /* none were asked for: UIDNEXT is taken at its word */
 	uint64_t width;
 	struct imap_range again[72]; /* halves of refused ranges, a stack */
 	size_t again_count;

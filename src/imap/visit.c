@@ -55,6 +55,7 @@ imap_visit_begin(struct imap_visit *v, const struct source_opened *opened)
 	bool delta =
 	    state->uidnext != 0 && state->uidvalidity == opened->uidvalidity;
 	uint64_t from = delta ? state->uidnext : 1, lo = 1;
+	struct source_opened o = *opened;
 	imap_changes_reset(&v->changes);
 	if (delta && !state->only_new &&
 	    imap_changes_can(v->s, state, opened)) {
@@ -62,8 +63,11 @@ imap_visit_begin(struct imap_visit *v, const struct source_opened *opened)
 		lo = from;
 	} else if (delta && state->only_new) {
 		lo = from;
+		/* By its UIDNEXT nothing is there: is that true? */
+		if (from >= o.uidnext)
+			o.uidnext = 0;
 	}
-	imap_pass_start(&v->pass, v->s, opened, lo, from);
+	imap_pass_start(&v->pass, v->s, &o, lo, from);
 	v->pass.message_ids = state->message_ids;
 }
 

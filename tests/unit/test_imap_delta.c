@@ -198,13 +198,14 @@ static const struct {
 	    { OPENED("3", "50", ""),
 		{ SCAN, F("1", "5", "") "* 2 FETCH (UID 6 MODSEQ (3))\r\n"
 					"@ OK\r\n" },
-		END },
+		/* Does UIDNEXT hide it? */
+		{ "FETCH 3 (UID)", "* 3 FETCH (UID 9)\r\n@ OK\r\n" }, END },
 	    "changed 5\n", false, false, 0, 0, 0 },
 	{ "EXPUNGE amid a scan (I23)", NULL, NULL,
 	    { OPENED("3", "50", ""),
 		{ SCAN, F("1", "5", "") "* 2 EXPUNGE\r\n" F(
 			    "2", "9", "\\Seen") "@ OK\r\n" },
-		END },
+		{ "FETCH 2 (UID)", "* 2 FETCH (UID 9)\r\n@ OK\r\n" }, END },
 	    "changed 5\nchanged 9 \\Seen\n", true, true, 1, 0, 0 },
 	{ "HIGHESTMODSEQ went back: a scan (I30)", QRESYNC, "QRESYNC",
 	    { OPENED("1", "50", MODSEQ("79")),

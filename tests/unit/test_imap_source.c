@@ -282,6 +282,8 @@ static const struct {
 	{ "EXPUNGE during FETCH",
 	    { EXAMINE("4", "5"),
 		{ "UID FETCH 1:4 (UID FLAGS", "* 4 EXPUNGE\r\n" THREE },
+		/* Does UIDNEXT hide one? */
+		{ "FETCH 3 (UID)", "* 3 FETCH (UID 3)\r\n@ OK\r\n" },
 		{ BODIES, B("1", "1", "aaa") "* 4 EXPUNGE\r\n* 3 EXISTS\r\n" B(
 			      "2", "2", "bbb") B("3", "3", "ccc") "@ OK\r\n" },
 		END },
@@ -537,6 +539,12 @@ static const struct {
 	      { "UID FETCH 2600:3000 (", LINE("2500", "3000") "@ OK\r\n" },
 	      END },
 	    "6 1801 3000" },
+	{ { { "EXAMINE", "* 3 EXISTS\r\n* OK [UIDVALIDITY 7] v\r\n"
+			 "* OK [UIDNEXT 7] n\r\n@ OK\r\n" },
+	      { "UID FETCH 1:6 (", LINE("1", "6") "@ OK\r\n" },
+	      { "FETCH 3 (UID)", "* 3 FETCH (UID 9)\r\n@ OK\r\n" },
+	      { "UID FETCH 7:9 (", LINE("2", "9") "@ OK\r\n" }, END },
+	    "6 9" },
 	/* What came meanwhile must not stand for what lacks. */
 	{ { { "EXAMINE", "* 2500 EXISTS\r\n* OK [UIDVALIDITY 7] v\r\n"
 			 "* OK [UIDNEXT 2600] n\r\n@ OK\r\n" },
@@ -575,12 +583,9 @@ END_TEST
 
 /* --- delta, recall, gaps ----------------------------------------------- */
 
-START_TEST(a_pass_that_goes_on_tells_only_what_is_new)
+static struct heard *
+go_on_from_50(const struct script_step *steps)
 {
-	static const struct script_step steps[] = { EXAMINE("3", "100"),
-		{ "UID FETCH 50:99 (UID FLAGS",
-		    LINE("2", "40") LINE("3", "60") "@ OK\r\n" },
-		END };
 	struct script script = { .steps = steps };
 	struct script_server server = script_start(&script);
 	struct imap_options o = options_for(&server);
@@ -594,11 +599,45 @@ START_TEST(a_pass_that_goes_on_tells_only_what_is_new)
 	ck_assert(imap_source_new(&s, &o, &err));
 	ck_assert(s.ops->open(s.data, "INBOX", &state, &opened, &err));
 	ck_assert(haul(&s, h, false));
+	s.ops->close(&s.data, true);
+	ck_assert_int_eq(script_end(&server), 0);
+
+	return h;
+}
+
+START_TEST(a_pass_that_goes_on_tells_only_what_is_new)
+{
+	static const struct script_step steps[] = { EXAMINE("3", "100"),
+		{ "UID FETCH 50:99 (UID FLAGS",
+		    LINE("2", "40") LINE("3", "60") "@ OK\r\n" },
+		END };
+	struct heard *h = go_on_from_50(steps);
 	ck_assert_str_eq(text_of(&h->events), "seen 60 3 @1577833200+60\n");
 	ck_assert(h->end.complete);
 	ck_assert_uint_eq(h->end.state.uidnext, 100);
-	s.ops->close(&s.data, true);
-	ck_assert_int_eq(script_end(&server), 0);
+	heard_free(h);
+	free(h);
+}
+END_TEST
+
+/* A UIDNEXT that is not above the last UID is told from one that is. */
+START_TEST(what_lies_from_uidnext_on_is_told_if_it_is_asked_for)
+{
+	static const struct {
+		const char *uid, *told;
+		uint64_t uidnext;
+	} last[] = {
+		{ "49", "", 50 },
+		{ "60", "seen 60 3 @1577833200+60\n", 61 },
+	};
+	struct script_step steps[] = { EXAMINE("3", "50"),
+		{ "UID FETCH 50:* (UID FLAGS",
+		    _i == 0 ? LINE("3", "49") "@ OK\r\n"
+			    : LINE("3", "60") "@ OK\r\n" },
+		END };
+	struct heard *h = go_on_from_50(steps);
+	ck_assert_str_eq(text_of(&h->events), last[_i].told);
+	ck_assert_uint_eq(h->end.state.uidnext, last[_i].uidnext);
 	heard_free(h);
 	free(h);
 }
@@ -824,6 +863,8 @@ suite_imap_source(void)
 	tcase_add_loop_test(t, large_mailboxes_are_cut_into_ranges_without_gaps,
 	    0, sizeof(edges) / sizeof(edges[0]));
 	tcase_add_test(t, a_pass_that_goes_on_tells_only_what_is_new);
+	tcase_add_loop_test(
+	    t, what_lies_from_uidnext_on_is_told_if_it_is_asked_for, 0, 2);
 	tcase_add_test(t, a_recall_tells_who_is_gone);
 	tcase_add_test(t, a_range_never_spans_what_was_not_asked_for);
 	tcase_add_loop_test(t, every_mailbox_is_listed_once, 0,
