@@ -1,6 +1,6 @@
 -- mailhaul index, schema 1.  Connection pragmas: journal_mode=WAL,
 -- synchronous=FULL, cache_size=-8192 (per connection), mmap_size=0,
--- wal_autocheckpoint=16384, journal_size_limit=67108864, foreign_keys=ON,
+-- wal_autocheckpoint=16000, journal_size_limit=67108864, foreign_keys=ON,
 -- trusted_schema=OFF, cell_size_check=ON, busy_timeout=60000.
 -- Every write transaction is BEGIN IMMEDIATE under flock(2) on INDEX.lock.
 PRAGMA application_id = 0x4D48494C;      -- "MHIL"

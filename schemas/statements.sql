@@ -13,7 +13,7 @@ PRAGMA cache_size = -8192;
 -- name: pragma_mmap_size
 PRAGMA mmap_size = 0;
 -- name: pragma_autocheckpoint
-PRAGMA wal_autocheckpoint = 16384;
+PRAGMA wal_autocheckpoint = 16000;
 -- name: pragma_size_limit
 PRAGMA journal_size_limit = 67108864;
 -- name: pragma_foreign_keys

@@ -19,6 +19,7 @@ enum {
 	LIVES = 3,
 	LIVES_SOAK = 60,
 	DAYS = 50,
+	DAYS_MAX = 100, /* until each thing has happened */
 	BOXES_MAX = 400,
 	MAILS_MAX = 8000,
 	CONTENTS_MAX = 2000,
@@ -59,7 +60,7 @@ struct life {
 	struct life_entry entries[ENTRIES_MAX];
 	int entry_count;
 	uint64_t next_uidvalidity;
-	char *snapshots[DAYS + 2]; /* by run */
+	char *snapshots[DAYS_MAX + 2]; /* by run */
 	struct folded fold[MAILS_MAX];
 	size_t folded;
 	unsigned did[16]; /* how often each thing happened */

@@ -55,7 +55,7 @@ START_TEST(connections_keep_the_promised_pragmas)
 		{ "PRAGMA synchronous", 2 },
 		{ "PRAGMA cache_size", -8192 },
 		{ "PRAGMA mmap_size", 0 },
-		{ "PRAGMA wal_autocheckpoint", 16384 },
+		{ "PRAGMA wal_autocheckpoint", 16000 },
 		{ "PRAGMA journal_size_limit", 67108864 },
 		{ "PRAGMA foreign_keys", 1 },
 		{ "PRAGMA trusted_schema", 0 },
