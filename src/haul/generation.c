@@ -221,9 +221,10 @@ restart(struct reading *r, const struct source_mailbox *m, struct err *err)
 
 /* ---- a UIDNEXT that went down ---- */
 
-/* Does the server list a UID that is not below its own UIDNEXT? */
+/* The first UID that the server lists though it is not below its own UIDNEXT;
+ * 0: there is none. */
 static bool
-lists_above(struct reading *r, bool *yes, struct err *err)
+listed_above(struct reading *r, uint64_t *okey, struct err *err)
 {
 	struct source *source = r->f->source;
 	struct source_opened now;
@@ -234,17 +235,21 @@ lists_above(struct reading *r, bool *yes, struct err *err)
 		.only_new = true,
 	};
 	bool reconnected = true, told;
-	*yes = false;
-	while (!*yes && e.kind != SOURCE_END) {
+	*okey = 0;
+	while (*okey == 0 && e.kind != SOURCE_END) {
 		if (reconnected && (!reading_select(r, &above, &now, err) ||
 				       !reading_is_same(r, &now, err)))
 			return false;
 		reconnected = false;
 		told = source->ops->announce(source->data, &e, err);
-		if (!told && !fetch_recover(r->f, &reconnected, err))
-			return false;
-		*yes = told && e.kind == SOURCE_SEEN && now.uidnext != 0 &&
-		       e.placement.okey >= now.uidnext;
+		if (!told) {
+			if (!fetch_recover(r->f, &reconnected, err))
+				return false;
+			e.kind = SOURCE_LATER; /* it isn't over yet */
+		} else if (e.kind == SOURCE_SEEN && now.uidnext != 0 &&
+			   e.placement.okey >= now.uidnext) {
+			*okey = e.placement.okey;
+		}
 	}
 
 	return true;
@@ -260,7 +265,7 @@ look_at_uidnext(struct reading *r, const struct source_state *state,
     uint64_t uidvalidity, struct err *err)
 {
 	struct source_opened now;
-	uint64_t top = 0;
+	uint64_t top = 0, above = 0;
 	if (r->opened.uidvalidity != uidvalidity || r->opened.uidnext == 0)
 		return true;
 	if (!r->delta.found &&
@@ -269,12 +274,14 @@ look_at_uidnext(struct reading *r, const struct source_state *state,
 	r->known_uidnext = r->delta.found ? r->delta.state.uidnext : top + 1;
 	if (r->opened.uidnext >= r->known_uidnext)
 		return true;
-	if (!lists_above(r, &r->lies, err))
+	if (!listed_above(r, &above, err))
 		return false;
 	if (!reading_select(r, state, &now, err) ||
 	    !reading_is_same(r, &now, err))
 		return false;
 	r->opened = now;
+	/* A message that just came has moved UIDNEXT on by now. */
+	r->lies = above != 0 && now.uidnext != 0 && now.uidnext <= above;
 	if (r->lies)
 		r->opened.uidnext = 0;
 

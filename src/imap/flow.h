@@ -24,6 +24,7 @@ struct imap_source {
 	char *coming; /* the caller's hint; NULL: none */
 	struct source_state coming_state;
 	unsigned misses; /* EXAMINEs sent ahead that were refused */
+	bool no_guess;   /* what followed such a one was refused, too */
 	struct imap_bodies bodies;
 	struct imap_fetch fetch;
 	bool pausing; /* the server asked for a pause that was not told yet */

@@ -25,7 +25,7 @@ imap_lookahead_examine(struct imap_source *i, const char *name,
 	const struct imap_found *f =
 	    imap_listing_find(&i->listing, name, strlen(name));
 	/* Where one was refused, what followed it was, too. */
-	bool guess = f != NULL && f->has_status && i->misses == 0;
+	bool guess = f != NULL && f->has_status && !i->no_guess;
 	imap_visit_start(&i->ahead, i->s, name, state);
 	if (!imap_visit_send(&i->ahead, guess ? &f->status : NULL, err))
 		return false;
@@ -96,6 +96,7 @@ imap_lookahead_arrive(struct imap_source *i, bool *good, struct err *err)
 	if (!i->ahead.refused)
 		return true;
 	struct err refusal = i->ahead.refusal;
+	i->no_guess = true;
 	/* A pause would refuse the mailbox's own EXAMINE, too. */
 	i->misses += refusal.code != ERR_THROTTLE;
 	if (!imap_flow_settle(i, err))

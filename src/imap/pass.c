@@ -46,9 +46,12 @@ ask_edges(struct imap_pass *p, struct err *err)
 	}
 	/* Or 65,536 commands would look for what no number leads to. */
 	uint32_t last = 0;
-	if (p->uidnext == 0 && p->blind && !imap_edges_last(p->s, &last, err))
+	if ((p->uidnext == 0 || p->doubted) && p->blind &&
+	    !imap_edges_last(p->s, &last, err))
 		return false;
 	bool known = p->blind ? last != 0 : top != 0;
+	if (p->uidnext != 0 && last >= p->uidnext)
+		p->uidnext = 0;
 	if (p->uidnext == 0)
 		p->last = !known ? UINT32_MAX : top > last ? top : last;
 
@@ -86,10 +89,19 @@ imap_pass_start(struct imap_pass *p, struct imap_session *s,
 	p->probed = small || p->trusting;
 }
 
+/* What came since EXAMINE must not stand for what lacks. */
+static bool
+has_grown(const struct imap_pass *p)
+{
+	const struct imap_selected *m = &p->s->selected;
+
+	return m->exists + m->expunged > p->messages;
+}
+
 bool
 imap_pass_probe(struct imap_pass *p, struct err *err)
 {
-	bool probed = p->probed;
+	bool probed = p->probed || (p->doubted && has_grown(p));
 	p->probed = true;
 
 	return probed || ask_edges(p, err);
@@ -123,7 +135,7 @@ imap_pass_recall(struct imap_pass *p, const uint64_t *okeys, size_t n)
 			p->wanted[p->wanted_count++] = p->wanted[i];
 	p->next = 1; /* of index + 1, so that 0 means "none" as for UIDs */
 	p->last = p->wanted_count;
-	p->whole = p->trusting = false;
+	p->whole = p->trusting = p->doubted = false;
 	p->probed = true;
 	p->blind = true;
 	p->width =
@@ -416,16 +428,15 @@ tell_window(struct imap_pass *p, struct imap_window *w, struct source_event *e)
 }
 
 /* Fewer than EXISTS: UIDNEXT may be below UIDs that are there. Where the last
- * message stands is asked then, but not of a mailbox that grew meanwhile: what
- * came must not stand for what lacks. */
+ * message stands is asked then. */
 static void
 doubt_uidnext(struct imap_pass *p)
 {
-	const struct imap_selected *m = &p->s->selected;
-	if (p->trusting && imap_pass_is_over(p) &&
-	    p->known + p->seen + p->bad < p->messages &&
-	    m->exists + m->expunged <= p->messages)
-		p->trusting = p->blind = p->probed = false;
+	if (!p->trusting || !imap_pass_is_over(p) ||
+	    p->known + p->seen + p->bad >= p->messages || has_grown(p))
+		return;
+	p->trusting = p->blind = p->probed = false;
+	p->doubted = true;
 }
 
 bool

@@ -36,6 +36,7 @@ struct imap_pass {
 	size_t edge_count, edge_at;
 	bool blind;    /* no edges: cut by width */
 	bool trusting; /* none were asked for: UIDNEXT is taken at its word */
+	bool doubted;  /* and they are, in the end */
 	uint64_t width;
 	struct imap_range again[72]; /* halves of refused ranges, a stack */
 	size_t again_count;

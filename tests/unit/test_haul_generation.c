@@ -116,6 +116,38 @@ START_TEST(a_uidnext_that_went_down_starts_another_volume)
 END_TEST
 
 static void
+arrive_while_asked(struct world *w, unsigned open)
+{
+	struct world_box *b = world_find(w, "INBOX");
+	w->low_uidnext = 0;
+	if (open != 2)
+		return;
+	w->low_uidnext = b->uidnext;
+	world_arrive(w, b);
+}
+
+/* What comes between EXAMINE and the list has a UID from UIDNEXT on, too. */
+START_TEST(mail_that_just_came_is_no_wrong_uidnext)
+{
+	struct world *w = world_hauled((enum world_mode)_i, "INBOX", NULL, 20);
+	struct world_box *b = world_find(w, "INBOX");
+	for (int i = 0; i < 5; i++)
+		world_expunge(b, b->n - 1);
+	b->grave_count = 0;
+	b->uidnext = 16;
+	b->modseq = 50;
+	world_arrive(w, b); /* UID 16 names another message now */
+	w->meanwhile = arrive_while_asked;
+	struct world_run *r = world_completed(w, NULL);
+	ck_assert_uint_eq(w->delivered, 2);
+	ck_assert_uint_eq(r->result.counts.already, 15);
+	ck_assert_uint_eq(r->result.gone, 5);
+	world_run_free(&r);
+	world_free(w);
+}
+END_TEST
+
+static void
 renumber_late(struct world *w, unsigned open)
 {
 	if (open == 2)
@@ -280,6 +312,7 @@ suite_haul_generation(void)
 		{ an_old_uidvalidity_that_comes_back_costs_no_body,
 		    WORLD_MODES },
 		{ a_uidnext_that_went_down_starts_another_volume, WORLD_MODES },
+		{ mail_that_just_came_is_no_wrong_uidnext, WORLD_MODES },
 		{ uidvalidity_that_changes_in_a_run_is_begun_anew,
 		    WORLD_MODES },
 		{ a_restless_uidvalidity_fails_the_mailbox_after_two,

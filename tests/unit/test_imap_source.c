@@ -494,6 +494,47 @@ START_TEST(bodies_can_be_asked_for_before_the_next_range_has_come)
 }
 END_TEST
 
+/* Mail that comes with the bodies must not stand for what the list lacks. */
+START_TEST(what_comes_with_bodies_hides_no_gap)
+{
+	static const struct script_step steps[] = {
+		{ "EXAMINE", "* 1100 EXISTS\r\n* OK [UIDVALIDITY 7] v\r\n"
+			     "* OK [UIDNEXT 1201] n\r\n@ OK\r\n" },
+		{ "UID FETCH 1:1000 (", LINE("5", "6") "@ OK\r\n" },
+		{ "UID FETCH 1001:1200 (", LINE("7", "1100") "@ OK\r\n" },
+		{ "UID FETCH 6 (UID BODY.PEEK[])",
+		    B("5", "6", "fff") "* 1101 EXISTS\r\n@ OK\r\n" },
+		END
+	};
+	static const enum source_event_kind told[] = { SOURCE_SEEN,
+		SOURCE_LATER, SOURCE_SEEN, SOURCE_LATER, SOURCE_END };
+	struct script script = { .steps = steps };
+	struct script_server server = script_start(&script);
+	struct imap_options o = options_for(&server);
+	struct source s = { 0 };
+	struct source_opened opened;
+	struct source_event e;
+	struct source_body body = { 0 };
+	const uint64_t uid = 6, size = 3;
+	struct err err;
+	ck_assert(imap_source_new(&s, &o, &err));
+	ck_assert(s.ops->open(s.data, "INBOX", NULL, &opened, &err));
+	for (size_t i = 0; i < sizeof(told) / sizeof(told[0]); i++) {
+		ck_assert(s.ops->announce(s.data, &e, &err));
+		ck_assert_int_eq(e.kind, told[i]);
+		if (i == 1)
+			ck_assert(s.ops->request(s.data, &uid, &size, 1, &err));
+		if (i == 3)
+			ck_assert(s.ops->body(s.data, &body, &err));
+	}
+	ck_assert(!e.complete);
+	ck_assert(!e.swept);
+	content_free(&body.content);
+	s.ops->close(&s.data, true);
+	ck_assert_int_eq(script_end(&server), 0);
+}
+END_TEST
+
 #define MANY                                                             \
 	{                                                                \
 		"EXAMINE", "* 2500 EXISTS\r\n* OK [UIDVALIDITY 7] v\r\n" \
@@ -543,6 +584,13 @@ static const struct {
 			 "* OK [UIDNEXT 7] n\r\n@ OK\r\n" },
 	      { "UID FETCH 1:6 (", LINE("1", "6") "@ OK\r\n" },
 	      { "FETCH 3 (UID)", "* 3 FETCH (UID 9)\r\n@ OK\r\n" },
+	      { "UID FETCH 7:9 (", LINE("2", "9") "@ OK\r\n" }, END },
+	    "6 9" },
+	{ { { "EXAMINE", "* 3 EXISTS\r\n* OK [UIDVALIDITY 7] v\r\n"
+			 "* OK [UIDNEXT 7] n\r\n@ OK\r\n" },
+	      { "UID FETCH 1:6 (", LINE("1", "6") "@ OK\r\n" },
+	      { "FETCH 3 (UID)", "@ NO not by number\r\n" },
+	      { "UID FETCH * (UID)", "* 3 FETCH (UID 9)\r\n@ OK\r\n" },
 	      { "UID FETCH 7:9 (", LINE("2", "9") "@ OK\r\n" }, END },
 	    "6 9" },
 	/* What came meanwhile must not stand for what lacks. */
@@ -860,6 +908,7 @@ suite_imap_source(void)
 	tcase_add_test(t, a_throttled_window_is_asked_again_after_the_pause);
 	tcase_add_test(
 	    t, bodies_can_be_asked_for_before_the_next_range_has_come);
+	tcase_add_test(t, what_comes_with_bodies_hides_no_gap);
 	tcase_add_loop_test(t, large_mailboxes_are_cut_into_ranges_without_gaps,
 	    0, sizeof(edges) / sizeof(edges[0]));
 	tcase_add_test(t, a_pass_that_goes_on_tells_only_what_is_new);
