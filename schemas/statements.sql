@@ -696,6 +696,11 @@ SELECT (SELECT count(*) FROM placement NOT INDEXED
     WHERE content IS NULL AND to_run IS NULL AND (flags & ?2) = ?3)
   - (SELECT count(*) FROM placement
     WHERE content > ?1 AND to_run IS NULL AND (flags & ?2) = ?3);
+-- Are those that ended (each to be looked up) few beside all?
+-- name: few_ended
+-- scan: SQLite counts what its pages hold
+SELECT (SELECT count(*) FROM placement) / 16 >=
+  (SELECT count(*) FROM placement WHERE to_run IS NOT NULL);
 -- All placements out of the smallest index, then those that ended, below zero.
 -- name: find_all_places
 SELECT content FROM placement INDEXED BY placement_c WHERE content > 0

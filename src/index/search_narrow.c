@@ -396,9 +396,11 @@ count_set(struct places *p, struct err *err)
 		return false;
 	while ((ok = sql_step(&q, &row, err)) && row) {
 		int64_t content = sql_get_int(&q);
+		if (content > p->top)
+			continue;
 		if (content > 0)
 			p->n += search_set_has(set, content);
-		else
+		else if (-content <= p->top)
 			p->n -= search_set_has(set, -content);
 	}
 	sql_close(&q);
@@ -418,6 +420,20 @@ count_boxes(struct places *p, struct err *err)
 	return true;
 }
 
+/* A set is only looked up where nothing else is asked for, and few ended. */
+static bool
+can_count_set(struct search_finding *f, bool *can, struct err *err)
+{
+	int64_t few = 1;
+	*can = !f->has_set;
+	if (*can || search_has_box_terms(f))
+		return true;
+	bool ok = sql_simple(f->s->ix, SQL_FEW_ENDED, &few, err);
+	*can = few != 0;
+
+	return ok;
+}
+
 static bool
 needs_placements_alone(struct search_finding *f)
 {
@@ -430,8 +446,7 @@ needs_placements_alone(struct search_finding *f)
 		if (!needs_flags_alone(&p, &f->boxes.array[i]))
 			return false;
 
-	/* A set is only looked up where nothing else is asked for. */
-	return !f->has_set || !search_has_box_terms(f);
+	return true;
 }
 
 /* Where SQLite can do it nearly alone. */
@@ -457,9 +472,11 @@ bool
 search_count(struct search_finding *f, struct err *err)
 {
 	struct places p = { .f = f };
-	if (!by_size(f, err))
+	bool live = false;
+	if (!by_size(f, err) ||
+	    (needs_placements_alone(f) && !can_count_set(f, &live, err)))
 		return false;
-	if (needs_placements_alone(f))
+	if (live)
 		return count_live(f, err);
 	bool ok = read_boxes(&p, err);
 	f->found->placements = p.n;
