@@ -136,6 +136,8 @@ soak:
 	$(MAKE) KIND=release all
 	$(MAKE) KIND=check programs
 	MAILHAUL_SOAK=1 tests/run check
+	$(MAKE) KIND=asan programs
+	MAILHAUL_SOAK=1 tests/run asan it hostile hostile_archive
 	$(MAKE) KIND=fuzz fuzzers
 	MAILHAUL_SOAK=1 tests/fuzz/run
 

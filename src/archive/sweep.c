@@ -17,6 +17,20 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+/* What is copied must lie where who copies or guards the archive looks. */
+static bool
+is_no_link(const char *path, struct err *err)
+{
+	struct stat st;
+	if (lstat(path, &st) < 0 || !S_ISLNK(st.st_mode))
+		return true;
+	err_set(err, ERR_RUN, ERR_DISK_FULL,
+	    "%s is a link: what it leads to is outside the archive", path);
+
+	return err_hint(
+	    err, "Put a folder there; one of another disk with mount --bind.");
+}
+
 bool
 archive_create(const char *dir, struct err *err)
 {
@@ -26,7 +40,9 @@ archive_create(const char *dir, struct err *err)
 	bool ok = true;
 	for (size_t i = 0; i < 3 && ok; i++) {
 		char *path = mem_fmt("%s%s", dir, folders[i]);
-		ok = file_make_dir(path, err);
+		/* The archive itself may be reached by a link. */
+		ok = (i == 0 || is_no_link(path, err)) &&
+		     file_make_dir(path, err);
 		free(path);
 	}
 	if (!ok)

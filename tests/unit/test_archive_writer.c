@@ -293,6 +293,26 @@ START_TEST(strange_mailbox_names_stay_inside)
 }
 END_TEST
 
+/* O06: only the archive itself may be reached by a link. */
+START_TEST(its_folders_are_no_links)
+{
+	static const char *const folders[] = { "volumes", "runs" };
+	char link_path[160], elsewhere[128], archive[128];
+	struct err err;
+	snprintf(elsewhere, sizeof(elsewhere), "%s/elsewhere", rig.root);
+	snprintf(archive, sizeof(archive), "%s/linked", rig.root);
+	ck_assert_int_eq(mkdir(elsewhere, 0700), 0);
+	ck_assert_int_eq(symlink(elsewhere, archive), 0);
+	ck_assert(archive_create(archive, &err));
+	snprintf(link_path, sizeof(link_path), "%s/%s", elsewhere, folders[_i]);
+	ck_assert_int_eq(rmdir(link_path), 0);
+	ck_assert_int_eq(symlink(rig.root, link_path), 0);
+	ck_assert(!archive_create(archive, &err));
+	ck_assert_int_eq(err.code, ERR_DISK_FULL);
+	ck_assert_ptr_nonnull(strstr(err.text, "is a link"));
+}
+END_TEST
+
 Suite *
 suite_archive_writer(void)
 {
@@ -314,6 +334,7 @@ suite_archive_writer(void)
 	tcase_add_test(t, the_volume_limit_starts_another);
 	tcase_add_test(t, a_full_disk_stops_the_run_and_says_where);
 	tcase_add_test(t, strange_mailbox_names_stay_inside);
+	tcase_add_loop_test(t, its_folders_are_no_links, 0, 2);
 	suite_add_tcase(s, t);
 
 	return s;
