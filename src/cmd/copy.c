@@ -125,7 +125,7 @@ add_next(const struct copying *c, bool opened, struct err *err)
 		err_hint(err, "What was copied is kept. Go on with the same:");
 		err_hint(err, "Then: mailhaul %s", c->command.data);
 	} else if (err->code == ERR_NETWORK || err->code == ERR_TLS ||
-		   err->code == ERR_PROTOCOL) {
+		   err->code == ERR_PROTOCOL || err->code == ERR_REFUSED) {
 		err_hint(err, "Nothing was read or written.");
 		err_hint(err, "Then: mailhaul check %s", c->from.text.data);
 	}

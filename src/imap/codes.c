@@ -44,7 +44,7 @@ static const struct {
 	{ "NONEXISTENT", ERR_GONE, false },
 	{ "TRYCREATE", ERR_GONE, false }, /* Dovecot, to EXAMINE */
 	{ "EXPUNGEISSUED", ERR_GONE, true },
-	{ "CORRUPTION", ERR_DAMAGED, false },
+	{ "CORRUPTION", ERR_REFUSED, false }, /* theirs, not ours */
 	{ "SERVERBUG", ERR_REFUSED, true },
 	{ "CLIENTBUG", ERR_PROTOCOL, false },
 };
@@ -138,21 +138,39 @@ imap_codes_refused(struct err *err, enum err_scope scope,
 	return imap_codes_refused_for_good(err, scope, r, what);
 }
 
+/* What the response code says of a refusal, and the server's words. */
+static bool
+why_refused(struct err *err, const struct imap_reply *r)
+{
+	for (size_t i = 0; i < sizeof(refusals) / sizeof(refusals[0]); i++)
+		if (imap_text_is(&r->code, refusals[i].code)) {
+			err->code = refusals[i].err;
+			err->transient = refusals[i].transient;
+		}
+
+	return err_words(err, r->words.data, r->words.len);
+}
+
 bool
 imap_codes_refused_for_good(struct err *err, enum err_scope scope,
     const struct imap_reply *r, const char *what)
 {
-	enum err_code code = ERR_REFUSED;
-	bool transient = false;
-	for (size_t i = 0; i < sizeof(refusals) / sizeof(refusals[0]); i++)
-		if (imap_text_is(&r->code, refusals[i].code)) {
-			code = refusals[i].err;
-			transient = refusals[i].transient;
-		}
-	err_set(err, scope, code, "%s was refused by the server", what);
-	err->transient = transient;
+	err_set(err, scope, ERR_REFUSED, "%s was refused by the server", what);
 
-	return err_words(err, r->words.data, r->words.len);
+	return why_refused(err, r);
+}
+
+bool
+imap_codes_refused_by(struct err *err, const char *where,
+    const struct imap_reply *r, const char *what)
+{
+	int64_t until;
+	if (imap_codes_throttle(r, &until))
+		return imap_codes_pause(err, ERR_ACCOUNT, r, until);
+	err_set(
+	    err, ERR_ACCOUNT, ERR_REFUSED, "the %s refused %s", where, what);
+
+	return why_refused(err, r);
 }
 
 bool

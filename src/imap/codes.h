@@ -19,6 +19,9 @@ bool imap_codes_pause(
  */
 bool imap_codes_refused(
     struct err *, enum err_scope, const struct imap_reply *, const char *what);
+/* The same of what the account hangs on: says who refused it. */
+bool imap_codes_refused_by(struct err *, const char *where,
+    const struct imap_reply *, const char *what);
 /* "* BYE" or a tagged reply to a login: ERR_ACCOUNT. Returns false. */
 bool imap_codes_bye(struct err *, const struct imap_reply *, const char *where);
 /* The same, but a pause was granted often enough: just refused. */

@@ -208,8 +208,8 @@ list_pattern(struct listing *c, const char *prefix, struct err *err)
 		    c->s, &command, take_mailbox, c, &done, err);
 		/* Subscriptions are a courtesy, the list is not. */
 		if (good && done.status != IMAP_OK && !lsub)
-			good =
-			    imap_codes_refused(err, ERR_ACCOUNT, &done, "LIST");
+			good = imap_codes_refused_by(
+			    err, c->s->where, &done, "LIST");
 	}
 	buf_free(&command);
 

@@ -295,8 +295,8 @@ imap_session_await_continue(struct imap_session *s, struct err *err)
 		if (r.kind == IMAP_CONTINUE)
 			return true;
 		if (r.kind == IMAP_TAGGED)
-			return imap_codes_refused(
-			    err, ERR_ACCOUNT, &r, "a literal");
+			return imap_codes_refused_by(
+			    err, s->where, &r, "a literal");
 	}
 }
 

@@ -34,9 +34,13 @@ imap_session_ask_capabilities(struct imap_session *s, struct err *err)
 	s->capabilities = NULL;
 	if (!imap_session_ask(s, "CAPABILITY", NULL, NULL, &done, err))
 		return false;
-	if (done.status != IMAP_OK)
-		return imap_codes_refused(
-		    err, ERR_ACCOUNT, &done, "CAPABILITY");
+	if (done.status != IMAP_OK) {
+		imap_codes_refused_by(err, s->where, &done, "CAPABILITY");
+		/* There is nothing to refuse: each server says it. */
+		if (err->code == ERR_REFUSED)
+			err->code = ERR_PROTOCOL;
+		return false;
+	}
 	if (s->capabilities == NULL)
 		imap_setup_capabilities(s, "", 0);
 
