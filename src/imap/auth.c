@@ -113,12 +113,10 @@ refused(const struct imap_session *s, const struct imap_mechanism *m,
 	    "login refused by the %s for %s (%s over %s)", s->where,
 	    s->options->user, m->name,
 	    s->facts.tls != NULL ? s->facts.tls->version : "plaintext");
-	if (r->kind == IMAP_TAGGED)
-		err_words(err, r->words.data, r->words.len);
 
-	return err_hint(err,
-	    "password from: %s\nNot tried again, to avoid a lockout.",
-	    s->options->secret->origin);
+	return r->kind == IMAP_TAGGED
+		   ? err_words(err, r->words.data, r->words.len)
+		   : false;
 }
 
 /* --- SASL by libetpan -------------------------------------------------- */
