@@ -11,6 +11,7 @@
 #include "imap/codes.h"
 #include "imap/initial.h"
 #include "imap/setup.h"
+#include "imap/words.h"
 #include "net/etpan.h"
 
 /*
@@ -115,7 +116,7 @@ refused(const struct imap_session *s, const struct imap_mechanism *m,
 	    s->facts.tls != NULL ? s->facts.tls->version : "plaintext");
 
 	return r->kind == IMAP_TAGGED
-		   ? err_words(err, r->words.data, r->words.len)
+		   ? err_words(err, r->said.data, r->said.len)
 		   : false;
 }
 
@@ -149,7 +150,8 @@ hear(mailstream *stream, int type, const char *data, size_t len, void *arg)
  * connection, which is tried again.
  */
 static void
-find_answer(struct heard *h, struct imap_frame *line, struct imap_reply *r)
+find_answer(struct imap_session *s, struct heard *h, struct imap_frame *line,
+    struct imap_reply *r)
 {
 	const char *at = h->text.data != NULL ? h->text.data : "";
 	const char *end = at + h->text.len, *chosen = at;
@@ -163,6 +165,7 @@ find_answer(struct heard *h, struct imap_frame *line, struct imap_reply *r)
 		buf_clear(&line->text);
 		buf_add(&line->text, at, n);
 		imap_reply_parse(r, line);
+		imap_words_take(s, r);
 		if (r->kind == IMAP_TAGGED)
 			return;
 		if (!bye) {
@@ -175,6 +178,7 @@ find_answer(struct heard *h, struct imap_frame *line, struct imap_reply *r)
 	buf_clear(&line->text);
 	buf_add(&line->text, chosen, len);
 	imap_reply_parse(r, line);
+	imap_words_take(s, r);
 }
 
 /*
@@ -241,7 +245,7 @@ sasl(struct imap_session *s, const struct imap_mechanism *m, struct err *err)
 	if (!etpan_load(err))
 		return false;
 	int code = authenticate(s, m, &heard, err);
-	find_answer(&heard, &line, &r);
+	find_answer(s, &heard, &line, &r);
 	if (code != MAILIMAP_NO_ERROR)
 		sasl_failed(s, m, &r, code, err);
 	else if (r.kind == IMAP_TAGGED && imap_text_is(&r.code, "CAPABILITY"))

@@ -129,8 +129,7 @@ imap_changes_take(struct imap_changes *c, const struct imap_fetch *f,
 		return true;
 	struct imap_window *w = c->news;
 	if (f->uid == 0) {
-		imap_window_add_nameless(
-		    w, c->s->frame.text.data, c->s->frame.text.len);
+		imap_window_add_nameless(w, c->s);
 		return true;
 	}
 	if (w->at == w->count) {
@@ -187,7 +186,7 @@ give_up(struct imap_changes *c, bool flags, const struct imap_reply *r)
 	log_add(LOG_INFO,
 	    "the server would not tell by mod-sequence what has changed, so "
 	    "the mailbox is read through: %.*s",
-	    (int)(r->words.len < 200 ? r->words.len : 200), r->words.data);
+	    (int)(r->said.len < 200 ? r->said.len : 200), r->said.data);
 	if (flags)
 		c->no_flags = true;
 	else

@@ -124,7 +124,7 @@ imap_codes_pause(struct err *err, enum err_scope scope,
 	    err, scope, ERR_THROTTLE, "the server asks for a pause");
 	err->until = until;
 
-	return err_words(err, r->words.data, r->words.len);
+	return err_words(err, r->said.data, r->said.len);
 }
 
 bool
@@ -148,7 +148,7 @@ why_refused(struct err *err, const struct imap_reply *r)
 			err->transient = refusals[i].transient;
 		}
 
-	return err_words(err, r->words.data, r->words.len);
+	return err_words(err, r->said.data, r->said.len);
 }
 
 bool
@@ -183,7 +183,7 @@ imap_codes_bye(struct err *err, const struct imap_reply *r, const char *where)
 	    "the %s closed the connection", where);
 	err->closed = true;
 
-	return err_words(err, r->words.data, r->words.len);
+	return err_words(err, r->said.data, r->said.len);
 }
 
 bool

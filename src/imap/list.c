@@ -59,7 +59,7 @@ unusable(struct listing *c, const struct imap_reply *r, const char *octets,
 	if (c->l->subscribed || !imap_listing_leave_out(c->l, octets, len))
 		return;
 	log_add(LOG_WARN, "%s: a mailbox is left out, %s: %.*s", c->s->where,
-	    why, (int)(r->words.len < 200 ? r->words.len : 200), r->words.data);
+	    why, (int)(r->said.len < 200 ? r->said.len : 200), r->said.data);
 }
 
 static void

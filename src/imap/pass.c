@@ -247,8 +247,7 @@ imap_pass_take(struct imap_pass *p, const struct imap_fetch *f, const char *bad,
 		return true;
 	if (f->uid == 0) {
 		if (full || bad != NULL)
-			imap_window_add_nameless(
-			    w, p->s->frame.text.data, p->s->frame.text.len);
+			imap_window_add_nameless(w, p->s);
 		return true;
 	}
 	if (!is_asked(p, w, f->uid))
@@ -296,8 +295,7 @@ range_refused(struct imap_pass *p, struct imap_window *w,
 		return imap_codes_refused_for_good(
 		    err, ERR_MAILBOX, r, "listing the mailbox's messages");
 	log_add(LOG_DEBUG, "messages %u to %u: the server says %.*s", w->lo,
-	    w->hi, (int)(r->words.len < 200 ? r->words.len : 200),
-	    r->words.data);
+	    w->hi, (int)(r->said.len < 200 ? r->said.len : 200), r->said.data);
 	if (w->lo < w->hi) {
 		halve(p, w);
 		return true;

@@ -134,6 +134,7 @@ imap_reply_parse(struct imap_reply *r, const struct imap_frame *f)
 		.tag = none,
 		.name = none,
 		.words = none,
+		.said = none,
 		.code = none,
 		.args = none,
 		.text = none };

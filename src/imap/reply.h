@@ -27,7 +27,10 @@ struct imap_reply {
 	struct imap_text tag;        /* TAGGED */
 	uint64_t number;             /* NUMBERED */
 	struct imap_text name;       /* DATA, NUMBERED */
-	struct imap_text words;      /* TAGGED, STATUS: from "OK" to the end */
+	struct imap_text words;      /* TAGGED, STATUS: from "OK" to the end;
+				      * DATA: behind "*".  To look at, not
+				      * to show: */
+	struct imap_text said;       /* the same for people; see words.h */
 	struct imap_text code, args; /* "[CODE ARGS]" of TAGGED and STATUS */
 	struct imap_text text;       /* behind the code */
 	struct imap_tokens rest;     /* DATA, NUMBERED: behind the name */

@@ -12,6 +12,7 @@
 #include "imap/codes.h"
 #include "imap/ranges.h"
 #include "imap/setup.h"
+#include "imap/words.h"
 
 static bool
 wire_input_peek(
@@ -164,7 +165,7 @@ unexpected(struct imap_session *s, const struct imap_reply *r, struct err *err)
 	if (r->kind == IMAP_TAGGED && imap_session_tag(s, &r->tag) == 0) {
 		err_set_transient(err, ERR_ACCOUNT, ERR_PROTOCOL,
 		    "the %s answered a command that was never sent", s->where);
-		err_words(err, s->frame.text.data, s->frame.text.len);
+		imap_words_of_line(s, err);
 		return true;
 	}
 	if (r->kind == IMAP_STATUS && r->status == IMAP_BYE) {
@@ -184,6 +185,7 @@ imap_session_read_one(
 	if (!imap_frame_read(&s->frame, err))
 		return imap_session_die(s, err);
 	imap_reply_parse(r, &s->frame);
+	imap_words_take(s, r);
 	if (unexpected(s, r, err))
 		return imap_session_die(s, err);
 	if (r->kind == IMAP_TAGGED)
@@ -337,7 +339,7 @@ read_greeting(struct imap_session *s, bool *preauth, struct err *err)
 		    "the %s does not greet as an IMAP server does", s->where);
 	}
 
-	return err_words(err, s->frame.text.data, s->frame.text.len);
+	return imap_words_of_line(s, err);
 }
 
 /*
@@ -355,7 +357,7 @@ start_tls(struct imap_session *s, struct err *err)
 		err_set(err, ERR_ACCOUNT, ERR_TLS,
 		    "the %s refuses STARTTLS; nothing was sent in clear",
 		    s->where);
-		err_words(err, done.words.data, done.words.len);
+		err_words(err, done.said.data, done.said.len);
 		return err_hint(
 		    err, "Try imaps:// (port 993) if the server has it.");
 	}
@@ -492,6 +494,7 @@ imap_session_close(struct imap_session **session, bool polite)
 		log_out(s);
 	log_octets(s);
 	imap_frame_free(&s->frame);
+	buf_free(&s->said);
 	imap_setup_free(s);
 	wire_close(&s->wire);
 	free(s);

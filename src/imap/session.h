@@ -59,7 +59,8 @@ struct imap_session {
 	unsigned setup_last; /* its last tag; 0: all answered */
 	bool selecting;      /* EXAMINE gave no UIDVALIDITY: warned of once */
 	struct imap_selected selected;
-	uint64_t lines; /* since a tagged reply was read */
+	struct buf said; /* of the last reply: imap_words_take */
+	uint64_t lines;  /* since a tagged reply was read */
 	bool dead;
 	struct err why; /* of dead */
 };

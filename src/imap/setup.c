@@ -10,7 +10,18 @@
 #include "base/text.h"
 #include "imap/codes.h"
 #include "imap/names.h"
+#include "imap/words.h"
 #include "mail/name.h"
+
+static void
+show(const struct imap_session *s, char *out, size_t size, const char *text,
+    size_t len)
+{
+	struct buf said = { 0 };
+	imap_words_hide(&said, s->options, text, len);
+	text_escape_to(out, size, said.data, said.len);
+	buf_free(&said);
+}
 
 /* --- capabilities ------------------------------------------------------ */
 
@@ -22,7 +33,7 @@ imap_setup_capabilities(struct imap_session *s, const char *text, size_t len)
 	s->capabilities = mem_fmt(" %.*s ", (int)len, text);
 	for (char *p = s->capabilities; *p != 0; p++)
 		*p = (char)toupper((unsigned char)*p);
-	text_escape_to(s->facts.capabilities, sizeof(s->facts.capabilities),
+	show(s, s->facts.capabilities, sizeof(s->facts.capabilities),
 	    s->capabilities + 1, strlen(s->capabilities + 1));
 }
 
@@ -106,7 +117,7 @@ take_id(struct imap_session *s, struct imap_tokens t)
 			buf_char(&text, ' ');
 		imap_token_text(&text, &token);
 	}
-	text_escape_to(s->facts.server_id, sizeof(s->facts.server_id),
+	show(s, s->facts.server_id, sizeof(s->facts.server_id),
 	    text.data != NULL ? text.data : "", text.len);
 	buf_free(&text);
 }
@@ -218,7 +229,7 @@ imap_setup_compress(struct imap_session *s, struct err *err)
 								     : LOG_INFO,
 		    "the %s offers to compress, but refuses it; going on "
 		    "without; server: %.*s",
-		    s->where, (int)done.words.len, done.words.data);
+		    s->where, (int)done.said.len, done.said.data);
 		return true;
 	}
 	if (!wire_start_deflate(s->wire, err))

@@ -6,6 +6,7 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "base/text.h"
+#include "imap/words.h"
 
 struct imap_window *
 imap_window_new(uint32_t lo, uint32_t hi)
@@ -84,11 +85,16 @@ imap_window_add(
 }
 
 void
-imap_window_add_nameless(struct imap_window *w, const char *line, size_t len)
+imap_window_add_nameless(struct imap_window *w, const struct imap_session *s)
 {
+	struct buf said = { 0 };
 	w->nameless++;
-	text_escape_to(w->nameless_line, sizeof(w->nameless_line), line,
-	    len < sizeof(w->nameless_line) ? len : sizeof(w->nameless_line));
+	imap_words_hide(
+	    &said, s->options, s->frame.text.data, s->frame.text.len);
+	text_escape_to(w->nameless_line, sizeof(w->nameless_line), said.data,
+	    said.len < sizeof(w->nameless_line) ? said.len
+						: sizeof(w->nameless_line));
+	buf_free(&said);
 }
 
 /* By UID; of equal ones the one to keep first: good, full, then the first of

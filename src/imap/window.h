@@ -4,6 +4,8 @@
 #include "imap/fetch.h"
 #include "mail/source.h"
 
+struct imap_session;
+
 enum {
 	IMAP_ARENA_MAX = 8 << 20,   /* keywords of a window */
 	IMAP_WINDOW_ITEMS = 1 << 18 /* lines of a window, repeats included */
@@ -44,8 +46,9 @@ void imap_window_free(struct imap_window **);
 /* bad: NULL, or why the line can't be used. False: far too many lines. */
 bool imap_window_add(
     struct imap_window *, const struct imap_fetch *, const char *bad);
+/* The session's last response. */
 void imap_window_add_nameless(
-    struct imap_window *, const char *line, size_t len);
+    struct imap_window *, const struct imap_session *);
 /* Sort, drop repeats: of two lines for one UID the fuller stays, of two full
  * ones the first, of two with flags alone the last. */
 void imap_window_finish(struct imap_window *);

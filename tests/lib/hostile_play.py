@@ -12,6 +12,7 @@ clean JSON. After the honest run: exit 0, and the archive shows exactly what
 the server holds, octets, flags and UIDs.
 """
 import argparse
+import base64
 import collections
 import copy
 import hashlib
@@ -28,9 +29,14 @@ from concurrent.futures import ThreadPoolExecutor
 from fault_play import Stage
 from hostile_cases import CASES, PLAIN, TLS
 from hostile_lives import LIVES
+from hostile_words import COUNT, WORDS
 from scripted_imap import Server, three, tls_context
 
 PASSWORD = "s3cret-of-alice"
+# As it is sent: in clear, in base64, in that of AUTHENTICATE PLAIN.
+SECRETS = [PASSWORD.encode().lower()] + [
+    base64.b64encode(said.encode()).rstrip(b"=").lower()
+    for said in (PASSWORD, f"\0alice\0{PASSWORD}")]
 RSS_MAX = 256 << 20
 CRASHES = (97, 98, 99, 134, 139)
 CONTROLS = re.compile(rb"[\x00-\x08\x0b-\x1f\x7f]")
@@ -45,6 +51,11 @@ def flags_of(text):
 # A case that got lost, or was added without being counted, is noticed.
 ALL = 239
 SOAK_ONLY = ("I06 a body of 600 MB",)
+
+
+def tells(octets):
+    octets = octets.lower()
+    return any(secret in octets for secret in SECRETS)
 
 
 def untold(hooks, server, what, asked):
@@ -121,7 +132,7 @@ class Player:
             wrong.append(f"{rss >> 20} MiB of memory")
         if CONTROLS.search(output):
             wrong.append("raw control octets on the screen")
-        if PASSWORD.encode() in output:
+        if tells(output):
             wrong.append("the password on the screen")
         commands = server.commands[said:]
         # SELECT only where EXAMINE gave no UIDVALIDITY.
@@ -137,13 +148,18 @@ class Player:
 
     @staticmethod
     def secrets(archive):
-        """No octet of the password in any file, no controls in logs."""
+        """No form of the password in any file, also not in what is
+        compressed; no controls in logs."""
         wrong = []
         for folder, _, files in os.walk(archive):
             for name in files:
                 with open(os.path.join(folder, name), "rb") as file:
                     octets = file.read()
-                if PASSWORD.encode() in octets:
+                if name.endswith(".zst"):
+                    octets += subprocess.run(
+                        ["zstd", "-dc"], input=octets, check=False,
+                        capture_output=True).stdout
+                if tells(octets):
                     wrong.append(f"the password in {name}")
                 if name.endswith(".log") and CONTROLS.search(octets):
                     wrong.append(f"control octets in {name}")
@@ -350,13 +366,14 @@ def main():
         file.write(PASSWORD + "\n")
     player = Player(options)
     rng = random.Random(f"hostile {options.seed}")
-    cases = [c for c in CASES + LIVES if re.search(options.only, c.name)]
+    every = CASES + LIVES + WORDS
+    cases = [c for c in every if re.search(options.only, c.name)]
     if options.sample < 1:
         cases = [c for c in cases if c.name not in SOAK_ONLY]
         cases = rng.sample(cases, round(len(cases) * options.sample))
-    known = {c.name for c in CASES + LIVES}
-    if len(known) != ALL or len(CASES + LIVES) != ALL:
-        sys.exit(f"FAILED: {len(CASES + LIVES)} cases, not {ALL}, or a name"
+    known = {c.name for c in every}
+    if len(known) != ALL + COUNT or len(every) != ALL + COUNT:
+        sys.exit(f"FAILED: {len(every)} cases, not {ALL + COUNT}, or a name"
                  " twice")
     failed, peak, played = 0, 0, 0
     with ThreadPoolExecutor(options.jobs) as pool:
@@ -369,7 +386,7 @@ def main():
                     print(f"    {finding}")
                 print("    | " + text[-6000:].replace("\n", "\n    | "))
             failed += bool(wrong)
-    print(f"== hostile servers: {played} of {len(CASES + LIVES)} cases played,"
+    print(f"== hostile servers: {played} of {len(every)} cases played,"
           f" {player.runs} hauls, {failed} failed, at most {peak >> 20} MiB")
     if not cases or played != len(cases):
         sys.exit(f"FAILED: {played} cases were played, not {len(cases)}")
