@@ -166,6 +166,7 @@ find_answer(struct imap_session *s, struct heard *h, struct imap_frame *line,
 		buf_add(&line->text, at, n);
 		imap_reply_parse(r, line);
 		imap_words_take(s, r);
+		imap_words_alert(s, r);
 		if (r->kind == IMAP_TAGGED)
 			return;
 		if (!bye) {

@@ -186,6 +186,7 @@ imap_session_read_one(
 		return imap_session_die(s, err);
 	imap_reply_parse(r, &s->frame);
 	imap_words_take(s, r);
+	imap_words_alert(s, r);
 	if (unexpected(s, r, err))
 		return imap_session_die(s, err);
 	if (r->kind == IMAP_TAGGED)

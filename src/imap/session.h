@@ -60,6 +60,7 @@ struct imap_session {
 	bool selecting;      /* EXAMINE gave no UIDVALIDITY: warned of once */
 	struct imap_selected selected;
 	struct buf said; /* of the last reply: imap_words_take */
+	unsigned alerts; /* shown; one more: that they are many */
 	uint64_t lines;  /* since a tagged reply was read */
 	bool dead;
 	struct err why; /* of dead */

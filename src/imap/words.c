@@ -4,6 +4,8 @@
 #include <string.h>
 #include <strings.h>
 
+#include "base/log.h"
+
 static const char hidden[] = "(hidden)";
 
 enum { LONG_ENOUGH = 4 };
@@ -123,6 +125,22 @@ imap_words_take(struct imap_session *s, struct imap_reply *r)
 	imap_words_hide(&s->said, s->options, r->words.data, r->words.len);
 	if (s->said.len > 0)
 		r->said = (struct imap_text){ s->said.data, s->said.len };
+}
+
+void
+imap_words_alert(struct imap_session *s, const struct imap_reply *r)
+{
+	enum { SHOWN = 400 };
+	if (!imap_text_is(&r->code, "ALERT") || s->alerts > IMAP_ALERTS_MAX)
+		return;
+	if (++s->alerts > IMAP_ALERTS_MAX)
+		log_add(LOG_WARN,
+		    "%s: further alerts of this connection are not shown",
+		    s->where);
+	else
+		log_add(LOG_WARN, "%s: an alert from the server: %.*s",
+		    s->where, (int)(r->said.len < SHOWN ? r->said.len : SHOWN),
+		    r->said.data);
 }
 
 bool

@@ -15,7 +15,8 @@
  */
 
 enum {
-	IMAP_WORDS_MAX = 4096 /* octets of the server's that are looked at */
+	IMAP_WORDS_MAX = 4096, /* octets of the server's that are looked at */
+	IMAP_ALERTS_MAX = 10   /* a connection */
 };
 
 /* Add the text as it may be shown. */
@@ -23,6 +24,8 @@ void imap_words_hide(
     struct buf *, const struct imap_options *, const char *, size_t len);
 /* Set .said of anything but NUMBERED; until the next call. */
 void imap_words_take(struct imap_session *, struct imap_reply *);
+/* RFC 9051 7.1: an ALERT has to be shown; .said must be set. */
+void imap_words_alert(struct imap_session *, const struct imap_reply *);
 /* err_words of the session's last response as a whole. Returns false. */
 bool imap_words_of_line(const struct imap_session *, struct err *);
 

@@ -1,13 +1,13 @@
 """What servers say to people, and what of it may be shown: a login that is
-repeated to us, refusals that sound like damage of ours. Played by
+repeated to us, alerts, refusals that sound like damage of ours. Played by
 hostile_play.py, which looks for the password and for each form of it in
 everything that is said and written.
 """
 import base64
 
-from hostile_cases import TLS, Case, refuse
+from hostile_cases import COMPLETE, TLS, Case, refuse
 
-COUNT = 10  # a case that got lost is noticed
+COUNT = 14  # a case that got lost is noticed
 SASL = "IMAP4rev1 AUTH=PLAIN"
 HIDDEN = r"\(hidden\)"
 
@@ -73,11 +73,24 @@ WORDS = [
     *later("a NO to a body repeats a login", {"BODIES": lambda c, r: (
         refuse(2, f"NO {c.server.login}")["BODIES"](c, r))}, 1,
         r"INCOMPLETE: 3 listed = 2 delivered"),
+    *later("an alert repeats a login", {
+        "LINES": repeat_before("* OK [ALERT] LOGIN\r\n")}, 0,
+        rf"(?s)an alert from the server: .*{HIDDEN}.*{COMPLETE}"),
     *later("lines that can't be read repeat a login", {
         "LINES": repeat_before("* 2 FETCH (FLAGS () INTERNALDATE"
                                ' "01-Jan-2020 00:00:00 +0000" LOGIN\r\n'
                                "* 3 FETCH (FLAGS () RFC822.SIZE 5)\r\n"),
         "LIST": repeat_before("* LIST LOGIN\r\n")}, 1, "left out"),
+
+    Case("an alert is shown", {
+        "NAMESPACE": "* OK [ALERT] down at midnight\r\n@ OK done\r\n",
+        "LIST": lambda c, r: c.send("* NO [ALERT] up at six\r\n")},
+        says=r"(?s)SOURCE 127\.0\.0\.1:\d+: an alert from the server: .*"
+        rf"up at six.*{COMPLETE}"),
+    Case("a flood of alerts is not shown", {
+        "LINES": lambda c, r: c.send("* OK [ALERT] fire\r\n" * 5000)},
+        says=r"(?s)fire.*further alerts of this connection are not shown.*"
+        + COMPLETE),
 
     Case("CORRUPTION over there is not damage here", {
         "LIST": "@ NO [CORRUPTION] our index is broken\r\n"}, 1,
