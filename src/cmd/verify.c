@@ -51,6 +51,7 @@ struct verifying {
 	uint64_t messages; /* of open volumes, read one by one */
 	uint64_t findings;
 	uint64_t every, day; /* --read 1/every */
+	uint64_t whole;      /* sealed volumes that were read */
 	struct meter meter;
 	struct buf report; /* the findings, a line each */
 };
@@ -339,6 +340,7 @@ check_sealed(struct verifying *v, size_t i, struct err *err)
 	const struct sealed_volume *volume = &v->volumes[i];
 	struct archive_verified sums = { 0 };
 	bool whole = read_whole(v, i);
+	v->whole += whole;
 	if (!archive_verify_volume(v->reader, volume->name, volume->sha256,
 		!whole, volume_finding, v, &sums, err))
 		return false;
@@ -480,10 +482,25 @@ write_report(struct verifying *v, const char *last, struct err *err)
 	return file_replace(v->o->report, v->report.data, v->report.len, err);
 }
 
+/* What the sums leave out: the other volumes were compared by their hashes. */
+static const char *
+portion_note(const struct verifying *v, char text[100])
+{
+	if (v->o->quick)
+		return " (quick: no message was read)";
+	if (v->every < 2)
+		return "";
+	snprintf(text, 100,
+	    " (1/%" PRIu64 ": the messages of %" PRIu64 " volume%s were read)",
+	    v->every, v->whole, v->whole == 1 ? "" : "s");
+
+	return text;
+}
+
 static int
 finish(struct verifying *v)
 {
-	char octets[32], entries[32], last[400];
+	char octets[32], entries[32], note[100], last[400];
 	struct err err;
 	snprintf(last, sizeof(last),
 	    "%s: %" PRIu64 " volume%s, %s messages, %s read, %" PRIu64
@@ -495,8 +512,7 @@ finish(struct verifying *v)
 	    text_count(
 		entries, sizeof(entries), v->sums.catalog_rows + v->messages),
 	    text_size(octets, sizeof(octets), v->sums.octets), v->findings,
-	    v->findings == 1 ? "" : "s",
-	    v->o->quick ? " (quick: no message was read)" : "");
+	    v->findings == 1 ? "" : "s", portion_note(v, note));
 	if (v->o->json) {
 		json_t *row = json_object();
 		json_object_set_new(
