@@ -186,6 +186,52 @@ for command in copy check ls show verify export status explain; do
 	assert_says "$W/out" "^usage: mailhaul $command "
 done
 
+say "what is installed, and its completion"
+# As built: -o keeps make from looking whether that is up to date.
+kind=$(basename "$(dirname "$MAILHAUL")")
+expect_exit 0 make -C "$TOP" -o all KIND="$kind" DESTDIR="$W/root" PREFIX=/usr install
+(cd "$W/root" && find . -type f -printf '%P %m\n' | sort) >"$W/installed"
+cat >"$W/wanted" <<'FILES'
+usr/bin/mailhaul 755
+usr/share/bash-completion/completions/mailhaul 644
+usr/share/man/man1/mailhaul.1 644
+FILES
+assert_same "$W/installed" "$W/wanted" "what make install put there"
+# complete_words WORD...: what Tab offers for the last of them, a line each.
+complete_words() {
+	PATH=$W/root/usr/bin:$PATH bash -euc '
+		compopt() { :; }
+		. "$0"
+		COMP_WORDS=("$@")
+		COMP_CWORD=$(($# - 1))
+		_mailhaul
+		[ "${#COMPREPLY[@]}" -eq 0 ] || printf "%s\n" "${COMPREPLY[@]}"' \
+		"$W/root/usr/share/bash-completion/completions/mailhaul" mailhaul "$@"
+}
+expect_exit 0 complete_words ''
+mv "$W/out" "$W/offered"
+{
+	printf '%s\n' --help --version
+	"$MAILHAUL" --help | awk '/^$/ { part++ } part == 1 && NF { print $1 }'
+} | sort >"$W/commands"
+[ "$(wc -l <"$W/commands")" -gt 12 ] || fail "too few commands in --help"
+assert_same "$W/offered" "$W/commands" "commands offered and those of --help"
+while read -r command; do
+	[ "${command#-}" = "$command" ] || continue
+	expect_exit 0 complete_words "$command" --
+	awk -v of="$command" '$1 == of { print $2 }' "$W/options" | sort >"$W/wanted"
+	assert_same "$W/out" "$W/wanted" "options offered for $command"
+done <"$W/commands"
+expect_exit 0 complete_words verify --qu
+assert_equal "$(cat "$W/out")" $'--quick\n--quiet' "offered for verify --qu"
+for none in a/b s/x/p 'a\\n' '.*' '"'; do
+	expect_exit 0 complete_words "$none" --
+	[ ! -s "$W/out" ] || fail "options of $none: $(cat "$W/out")"
+	[ ! -s "$W/err" ] || fail "completing behind $none says: $(cat "$W/err")"
+done
+expect_exit 0 complete_words verify --report "$W/inst"
+assert_equal "$(cat "$W/out")" "$W/installed" "a file offered"
+
 say "outputs that take nothing"
 for command in ls status explain; do
 	expect_exit 11 bash -c '"$@" >/dev/full' - "$MAILHAUL" $command "$ARCHIVE"
