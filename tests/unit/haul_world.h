@@ -32,7 +32,8 @@ struct world_message {
 
 struct world_box {
 	char name[40], id[16];
-	char display[40]; /* "": as its name */
+	char display[40];    /* "": as its name */
+	uint32_t attributes; /* of LIST; not 0: it can't be selected */
 	uint64_t uidvalidity, uidnext, modseq;
 	struct world_message m[MESSAGES];
 	size_t n;

@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "mail/flags.h"
+#include "mail/name.h"
 
 Suite *suite_haul_other(void);
 
@@ -355,6 +356,56 @@ START_TEST(a_refused_question_costs_one_name)
 }
 END_TEST
 
+/* ---- names without a mailbox ---- */
+
+static void
+a_name_appears(struct world *w, unsigned open)
+{
+	if (open == 1)
+		world_add(w, "Late")->attributes = MAILBOX_NONEXISTENT;
+}
+
+/* RFC 9051, 7.3.1: listed for their children's sake, or by a subscription. */
+START_TEST(a_name_without_a_mailbox_is_not_opened_and_fails_nothing)
+{
+	const uint32_t without =
+	    _i % 2 ? MAILBOX_NONEXISTENT : MAILBOX_NOSELECT;
+	struct world *w = world_of(_i / 2, "INBOX", "Parent", 3);
+	world_find(w, "Parent")->attributes = without;
+	w->meanwhile = a_name_appears;
+	struct world_run *r = world_completed(w, NULL);
+	ck_assert_ptr_nonnull(world_find(w, "Late"));
+	ck_assert_uint_eq(r->result.mailboxes, 1);
+	ck_assert_uint_eq(r->result.mailboxes_unselectable, 1);
+	ck_assert_uint_eq(r->result.mailboxes_failed, 0);
+	ck_assert(!r->result.partial);
+	ck_assert_uint_eq(w->opens, 1);
+	ck_assert_uint_eq(w->delivered, 3);
+	ck_assert(!world_knows(w, "Parent"));
+	world_run_free(&r);
+	world_free(w);
+}
+END_TEST
+
+START_TEST(a_deleted_mailbox_whose_name_stays_for_its_children_is_gone)
+{
+	const uint32_t without =
+	    _i % 2 ? MAILBOX_NONEXISTENT : MAILBOX_NOSELECT;
+	struct world *w = world_hauled(_i / 2, "Parent", "Parent/child", 3);
+	ck_assert_uint_eq(world_live(w, "Parent"), 3);
+	world_find(w, "Parent")->attributes = without;
+	world_find(w, "Parent")->n = 0;
+	struct world_run *r = world_completed(w, NULL);
+	ck_assert_uint_eq(r->result.mailboxes_gone, 1);
+	ck_assert_uint_eq(r->result.mailboxes_unselectable, 1);
+	ck_assert_uint_eq(r->result.mailboxes_failed, 0);
+	ck_assert_uint_eq(r->result.gone, 3);
+	ck_assert_uint_eq(world_live(w, "Parent"), 0);
+	world_run_free(&r);
+	world_free(w);
+}
+END_TEST
+
 Suite *
 suite_haul_other(void)
 {
@@ -384,6 +435,10 @@ suite_haul_other(void)
 		    WORLD_MUTE },
 		{ a_mailbox_renamed_meanwhile_is_shown_once, WORLD_MUTE },
 		{ a_refused_question_costs_one_name, 2 * WORLD_MUTE },
+		{ a_name_without_a_mailbox_is_not_opened_and_fails_nothing,
+		    2 * WORLD_MUTE },
+		{ a_deleted_mailbox_whose_name_stays_for_its_children_is_gone,
+		    2 * WORLD_MUTE },
 	};
 	Suite *s = suite_create("haul_other");
 	TCase *t = tcase_create("haul_other");

@@ -182,8 +182,9 @@ tell_boxes(struct invented *s,
 		struct source_mailbox m = { .name = b->name,
 			.display = *b->display != 0 ? b->display : b->name,
 			.separator = '/',
+			.attributes = b->attributes,
 			.mailbox_id = w->ids ? b->id : NULL };
-		if (!w->no_statuses) {
+		if (!w->no_statuses && b->attributes == 0) {
 			m.messages = b->n;
 			m.uidnext = told_uidnext(w, b);
 			m.uidvalidity = b->uidvalidity;
@@ -225,7 +226,8 @@ is_gone(void *data, const char *name, bool *gone, struct err *err)
 	if (s->w->gone_waits)
 		return err_set_transient(
 		    err, ERR_MAILBOX, ERR_THROTTLE, "not now");
-	*gone = !s->w->denies_gone && world_find(s->w, name) == NULL;
+	const struct world_box *b = world_find(s->w, name);
+	*gone = !s->w->denies_gone && (b == NULL || b->attributes != 0);
 
 	return true;
 }
@@ -324,6 +326,7 @@ open_box(void *data, const char *name, const struct source_state *state,
 	struct world_box *b = world_find(w, name);
 	if (b == NULL)
 		return err_set(err, ERR_MAILBOX, ERR_GONE, "no such mailbox");
+	ck_assert_msg(b->attributes == 0, "%s can't be selected", name);
 	if (w->restless)
 		b->uidvalidity++;
 	if (w->fleeting)
@@ -838,8 +841,9 @@ box_agrees(
 static bool
 is_listed(void *arg, const struct index_live *live)
 {
-	ck_assert_msg(world_find(arg, live->name) != NULL, "%s is still live",
-	    live->name);
+	const struct world_box *b = world_find(arg, live->name);
+	ck_assert_msg(
+	    b != NULL && b->attributes == 0, "%s is still live", live->name);
 
 	return true;
 }
@@ -852,7 +856,8 @@ world_agrees(struct world *w)
 	struct index *ix = index_of(w, &account, &job);
 	ck_assert(index_live_mailboxes(ix, account, job, is_listed, w, &err));
 	for (size_t i = 0; i < w->n; i++)
-		box_agrees(ix, account, job, &w->box[i]);
+		if (w->box[i].attributes == 0)
+			box_agrees(ix, account, job, &w->box[i]);
 	index_close(&ix);
 }
 

@@ -83,6 +83,24 @@ static const struct {
 	    "INBOX|INBOX 2 3 4 0 -\nc|c 5 6 7 0 -\n"
 	    "fresh|fresh 0 0 0 0 -\n",
 	    1 },
+	{ "a name without a mailbox is not asked for",
+	    "IMAP4rev1 LIST-EXTENDED", NULL,
+	    { { "LIST \"\" \"*\"",
+		  "* LIST () \"/\" INBOX\r\n"
+		  "* LIST (\\NonExistent \\HasChildren) \"/\" a\r\n"
+		  "* LIST () \"/\" a/b\r\n@ OK\r\n" },
+		{ "LIST \"\" \"*\"",
+		    "* LIST () \"/\" INBOX\r\n"
+		    "* LIST (\\HasChildren \\nonexistent) \"/\" a\r\n"
+		    "* LIST () \"/\" a/b\r\n"
+		    "* LIST (\\Subscribed \\NONEXISTENT) \"/\" c\r\n"
+		    "@ OK\r\n" },
+		{ "STATUS \"INBOX\" (",
+		    "* STATUS INBOX (MESSAGES 2)\r\n@ OK\r\n" },
+		{ "STATUS \"a/b\" (", "* STATUS a/b (MESSAGES 3)\r\n@ OK\r\n" },
+		END },
+	    "INBOX|INBOX 0 0 0 0 -\na|a 0 0 0 0 -\na/b|a/b 0 0 0 0 -\n",
+	    "INBOX|INBOX 2 0 0 0 -\na/b|a/b 3 0 0 0 -\nc|c 0 0 0 0 -\n", 0 },
 	{ "what can't be used is counted once, and what was created too",
 	    "IMAP4rev1 LIST-EXTENDED", NULL,
 	    { { "LIST \"\" \"*\"",
