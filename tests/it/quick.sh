@@ -41,6 +41,19 @@ assert_says "$W/out" "1 delivered"
 check_archive "$ARCHIVE"
 compare_archive "$W/dump" "$ARCHIVE" --account alice@127.0.0.1
 
+say "the logs of the last 30 runs are kept, and nothing else is removed"
+for n in $(seq 10 49); do
+	: >"$ARCHIVE/runs/2020-01-01T0000${n}Z-abcd.log"
+done
+find "$ARCHIVE/runs" -type f -printf '%f\n' | sort >"$W/runs.1"
+expect_exit 0 haul alice
+find "$ARCHIVE/runs" -type f -printf '%f\n' | sort >"$W/runs.2"
+sort -u "$W/runs.1" "$W/runs.2" >"$W/runs.all"
+{ grep '\.log$' "$W/runs.all" | tail -n 30 && grep -v '\.log$' "$W/runs.all"; } |
+	sort >"$W/wanted"
+assert_same "$W/runs.2" "$W/wanted" "files in runs/"
+assert_equal "$(grep -c '^2020.*\.log' "$W/runs.1")" 40 "old logs before the run"
+
 say "ls"
 expect_exit 0 "$MAILHAUL" ls "$ARCHIVE"
 assert_says "$W/out" 'Архив'
@@ -79,6 +92,34 @@ assert_says "$W/shown" 'libzstd\.so'
 assert_says "$W/verified" 'libarchive\.so'
 ! grep -E 'lib(archive|etpan|gmime-3\.0)\.so' "$W/shown" ||
 	fail "show loads what it has no need of"
+
+say "show reads the frames that a message lies in, and no others"
+IFS='|' read -r sha256 volume frames < <(sqlite3 "$ARCHIVE/mailhaul.db" "
+	SELECT lower(hex(c.sha256)), v.name, sum(f.csize)
+	FROM stored s JOIN content c ON c.id = s.content
+	JOIN volume v ON v.id = s.volume
+	JOIN frame f ON f.volume = v.id AND f.no BETWEEN s.frame AND s.frame + 1
+	WHERE s.body_of IS NULL AND s.frame > 0 AND c.size < 100000
+	GROUP BY s.content ORDER BY c.size DESC LIMIT 1")
+[ -n "$sha256" ] || fail "no small message behind the first frame"
+whole=$(stat -c %s "$ARCHIVE/volumes/$volume.tar.zst")
+[ "$whole" -gt $((4 * frames)) ] || fail "a volume of $whole octets is too small"
+if strace -o "$W/true.calls" true 2>"$W/err"; then
+	# No process can look for leaks while it is traced.
+	ASAN_OPTIONS=${ASAN_OPTIONS:+$ASAN_OPTIONS:}detect_leaks=0 \
+		expect_exit 0 strace -f -y -o "$W/calls" \
+		-e trace=read,pread64,readv,preadv,preadv2,mmap \
+		"$MAILHAUL" show "$ARCHIVE" --sha256 "$sha256"
+	assert_equal "$(sha256sum <"$W/out" | cut -d' ' -f1)" "$sha256" "what show gives"
+	! grep -q 'mmap.*\.tar\.zst' "$W/calls" || fail "show maps a volume"
+	octets=$(awk '/\.tar\.zst>/ { n += $NF } END { print n + 0 }' "$W/calls")
+	[ "$octets" -gt 0 ] || fail "show read nothing"
+	[ "$octets" -le "$frames" ] ||
+		fail "show read $octets of $whole octets, though the frames have $frames"
+	say "$octets of $whole octets were read"
+else
+	say "SKIPPED: what show reads; strace can't be used: $(cat "$W/err")"
+fi
 
 say "export to Maildir"
 expect_exit 0 "$MAILHAUL" export "$ARCHIVE" "maildir:$W/export"
