@@ -15,11 +15,12 @@
 #include "net/etpan.h"
 
 /*
- * Best first.  SCRAM shows the server nothing that it could use elsewhere and
- * proves that it knows the password.  PLAIN stands before CRAM-MD5 because
- * TLS with a verified name is always on here (or the user allowed plaintext
- * by name): CRAM-MD5 adds nothing to that, needs passwords stored in clear
- * and knows no authorization identity.
+ * Best first under TLS.  SCRAM shows the server nothing that it could use
+ * elsewhere and proves that it knows the password.  PLAIN stands before
+ * CRAM-MD5 because a verified name and TLS are around it: CRAM-MD5 adds
+ * nothing to that, needs passwords stored in clear and knows no authorization
+ * identity.  Without TLS those that don't send the password go first, in this
+ * order: see best().
  */
 static const struct imap_mechanism mechanisms[] = {
 	{ "SCRAM-SHA-256", "AUTH=SCRAM-SHA-256", IMAP_EXCHANGE_SASL, false,
@@ -83,14 +84,32 @@ forced(const struct imap_session *s, const char *name, struct err *err)
 	return m;
 }
 
+/* NULL: none. */
+static const struct imap_mechanism *
+best(const struct imap_session *s)
+{
+	const struct imap_mechanism *clear = NULL;
+	for (size_t i = 0; i < sizeof(mechanisms) / sizeof(mechanisms[0]);
+	     i++) {
+		const struct imap_mechanism *m = &mechanisms[i];
+		if (!allowed(s, m) || !offered(s, m))
+			continue;
+		if (!m->clear || wire_is_tls(s->wire))
+			return m;
+		clear = clear != NULL ? clear : m;
+	}
+
+	return clear;
+}
+
 const struct imap_mechanism *
 imap_auth_choose(const struct imap_session *s, struct err *err)
 {
 	if (s->options->auth != NULL)
 		return forced(s, s->options->auth, err);
-	for (size_t i = 0; i < sizeof(mechanisms) / sizeof(mechanisms[0]); i++)
-		if (allowed(s, &mechanisms[i]) && offered(s, &mechanisms[i]))
-			return &mechanisms[i];
+	const struct imap_mechanism *m = best(s);
+	if (m != NULL)
+		return m;
 	err_set(err, ERR_ACCOUNT, ERR_LOGIN,
 	    "the %s offers no way to log in that can be used here; no "
 	    "password was sent",

@@ -17,8 +17,9 @@ struct imap_mechanism {
 };
 
 /*
- * The best mechanism that the server offers and options allow; NULL with
- * *err if there is none.
+ * The best mechanism that the server offers and options allow; without TLS one
+ * that doesn't send the password itself, if there is any. NULL with *err if
+ * there is none.
  */
 const struct imap_mechanism *imap_auth_choose(
     const struct imap_session *, struct err *);
