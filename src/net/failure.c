@@ -20,6 +20,10 @@ static const char no_cipher_hint[] =
 static const char weak[] = "uses keys too short to be safe";
 static const char weak_hint[] =
     "The server's owner should renew them (RSA and DH from 2,048 bits on).";
+static const char no_name[] = "has no certificate for this name";
+static const char no_name_hint[] =
+    "No password was sent. Check the host name in the URL: it is what the "
+    "server is asked for.";
 static const char wants_cert[] = "wants a client certificate";
 static const char bad_cert[] = "refused our client certificate";
 
@@ -40,6 +44,7 @@ static const struct {
 	{ SSL_R_TLSV1_ALERT_INSUFFICIENT_SECURITY, no_cipher, no_cipher_hint },
 	{ SSL_R_DH_KEY_TOO_SMALL, weak, weak_hint },
 	{ SSL_R_EE_KEY_TOO_SMALL, weak, weak_hint },
+	{ SSL_R_TLSV1_UNRECOGNIZED_NAME, no_name, no_name_hint },
 	{ SSL_R_TLSV13_ALERT_CERTIFICATE_REQUIRED, wants_cert, NULL },
 	{ SSL_R_SSLV3_ALERT_NO_CERTIFICATE, wants_cert, NULL },
 	{ SSL_R_SSLV3_ALERT_BAD_CERTIFICATE, bad_cert, NULL },

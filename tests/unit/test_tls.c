@@ -337,6 +337,39 @@ START_TEST(a_server_with_the_right_certificate_is_talked_to)
 }
 END_TEST
 
+/* s_server shows what -cert names to whoever asks for no server name, and
+ * hangs up on whoever asks for another one than its own. */
+static const struct {
+	const char *host, *text; /* NULL: talked to */
+} asked[] = {
+	{ "mail.test", NULL },
+	{ "MAIL.test", NULL },
+	{ "other.test", ") has no certificate for this name" },
+	{ "127.0.0.1", "is issued for x.test, not for 127.0.0.1" },
+};
+
+START_TEST(the_server_is_asked_for_the_name_in_the_url)
+{
+	static const char *const hosts[] = { "-rev", "-servername", "mail.test",
+		"-servername_fatal", "-cert2", "good.pem", "-key2", "good.key",
+		NULL };
+	struct wire_options o = options(start_server("both", hosts));
+	o.host = asked[_i].host;
+	struct wire *w = NULL;
+	struct err err = { 0 };
+	bool good = wire_dial(&w, &o, &err);
+	ck_assert_msg(good == (asked[_i].text == NULL), "%s", err.text);
+	if (good) {
+		expect_echo(w);
+		ck_assert_str_eq(wire_tls_info(w)->subject, "the good one");
+		wire_close(&w);
+		return;
+	}
+	ck_assert_int_eq(err.code, ERR_TLS);
+	ck_assert_msg(strstr(err.text, asked[_i].text) != NULL, "%s", err.text);
+}
+END_TEST
+
 /* -------------------------------------------------------- refused servers */
 
 static const struct {
@@ -799,6 +832,8 @@ add_verification(TCase *tc)
 	tcase_add_loop_test(tc,
 	    a_server_with_the_right_certificate_is_talked_to, 0,
 	    ROWS(accepted));
+	tcase_add_loop_test(tc, the_server_is_asked_for_the_name_in_the_url, 0,
+	    sizeof(asked) / sizeof(asked[0]));
 	tcase_add_loop_test(tc,
 	    a_server_that_cannot_prove_itself_is_refused_with_the_reason, 0,
 	    ROWS(refused));
