@@ -201,6 +201,14 @@ find_answer(struct imap_session *s, struct heard *h, struct imap_frame *line,
 	imap_words_take(s, r);
 }
 
+/* The response with the password in it, and what was said to it. */
+static void
+wipe_stream(mailstream *stream)
+{
+	explicit_bzero(stream->write_buffer, stream->buffer_max_size);
+	explicit_bzero(stream->read_buffer, stream->buffer_max_size);
+}
+
 /*
  * libetpan's read buffer goes back to the wire at the end, and the object
  * never sees the wire when it is freed, or it would send LOGOUT.
@@ -234,6 +242,7 @@ authenticate(struct imap_session *s, const struct imap_mechanism *m,
 	if (code != MAILIMAP_NO_ERROR)
 		wire_poison(s->wire);
 	imap->imap_stream = NULL;
+	wipe_stream(stream);
 	mailstream_close(stream);
 	mailimap_free(imap);
 
@@ -290,8 +299,9 @@ is_quotable(const char *text, size_t len)
 }
 
 /*
- * Add an astring (RFC 9051 6.2.3).  8-bit octets stand in a synchronizing
- * literal only, which libetpan's own LOGIN does not know: hence ours.
+ * Add an astring (RFC 9051 6.2.3); line has room for twice len.  8-bit octets
+ * stand in a synchronizing literal only, which libetpan's own LOGIN does not
+ * know: hence ours.
  */
 static bool
 add_astring(struct imap_session *s, struct buf *line, const char *text,
@@ -305,11 +315,14 @@ add_astring(struct imap_session *s, struct buf *line, const char *text,
 	bool good = wire_write(s->wire, line->data, line->len, err) &&
 		    wire_flush(s->wire, err) &&
 		    imap_session_await_continue(s, err);
-	buf_wipe(line);
+	buf_clear(line);
 	buf_add(line, text, len);
 
 	return good;
 }
+
+/* Tag, LOGIN, two quoted strings' marks, CRLF, and what buf_fmt wants free. */
+enum { LOGIN_WORDS_MAX = 256 };
 
 static bool
 login(struct imap_session *s, const struct imap_mechanism *m, struct err *err)
@@ -317,6 +330,9 @@ login(struct imap_session *s, const struct imap_mechanism *m, struct err *err)
 	const struct imap_options *o = s->options;
 	struct buf line = { 0 };
 	struct imap_reply r;
+	/* All at once: a buffer that grows leaves a copy behind. */
+	buf_room(
+	    &line, 2 * (strlen(o->user) + o->secret->len) + LOGIN_WORDS_MAX);
 	buf_fmt(&line, "%s%u LOGIN ", s->tag_head, ++s->tag_last);
 	bool good = add_astring(s, &line, o->user, strlen(o->user), err);
 	if (good) {

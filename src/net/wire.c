@@ -1,6 +1,7 @@
 #include "net/wire.h"
 
 #include <assert.h>
+#include <openssl/crypto.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -140,6 +141,9 @@ wire_close(struct wire **wire)
 	tls_free(&w->tls);
 	peer_free(&w->peer);
 	free(w->in);
+	/* What was never sent may be a password, too. */
+	if (w->out != NULL)
+		OPENSSL_cleanse(w->out, w->out_len);
 	free(w->out);
 	free(w);
 	*wire = NULL;
@@ -438,11 +442,13 @@ wire_flush(struct wire *w, struct err *err)
 		return false;
 	if (w->out_len == 0)
 		return true;
-	size_t n = w->out_len;
-	bool ok = send_out(w, w->out, n, err);
-	w->out_len = ok ? 0 : n;
+	if (!send_out(w, w->out, w->out_len, err))
+		return false;
+	/* A login went this way. */
+	OPENSSL_cleanse(w->out, w->out_len);
+	w->out_len = 0;
 
-	return ok;
+	return true;
 }
 
 bool
