@@ -14,8 +14,10 @@ struct secret_from {
 	const char *origin;
 	const char *literal; /* the password; its owner wipes it */
 	const char *file;    /* "-": standard input */
-	const char *command; /* run by /bin/sh -c */
-	/* MAILHAUL_SOURCE_PASSWORD; removed from environ */
+	/* Run by /bin/sh -c, without MAILHAUL_…_PASSWORD of any side. */
+	const char *command;
+	/* MAILHAUL_SOURCE_PASSWORD; wiped and removed from environ, used or
+	 * not */
 	const char *variable;
 	const char *prompt; /* asked on /dev/tty without echo; NULL: never */
 };

@@ -211,9 +211,37 @@ from_file(struct secret *s, const struct secret_from *from, const char *side,
 	return ok && accept_secret(s, origin, err);
 }
 
+/* "MAILHAUL_SOURCE_PASSWORD=…", of any side. */
+static bool
+is_password(const char *variable)
+{
+	static const char head[] = "MAILHAUL_", tail[] = "_PASSWORD=";
+	const char *end = strchr(variable, '=');
+	size_t len = end == NULL ? 0 : (size_t)(end + 1 - variable);
+
+	return len >= sizeof(head) + sizeof(tail) - 2 &&
+	       memcmp(variable, head, sizeof(head) - 1) == 0 &&
+	       memcmp(end + 2 - sizeof(tail), tail, sizeof(tail) - 1) == 0;
+}
+
+/* What a command inherits; the texts stay environ's. */
+static char **
+safe_environment(void)
+{
+	size_t n = 0, kept = 0;
+	while (environ[n] != NULL)
+		n++;
+	char **safe = mem_array(n + 1, sizeof(*safe));
+	for (size_t i = 0; i < n; i++)
+		if (!is_password(environ[i]))
+			safe[kept++] = environ[i];
+
+	return safe;
+}
+
 /* Between fork and exec only calls that are safe in a signal handler. */
 __attribute__((noreturn)) static void
-run_command(const char *command, int out)
+run_command(const char *command, int out, char **variables)
 {
 	sigset_t none;
 
@@ -222,7 +250,7 @@ run_command(const char *command, int out)
 	sigprocmask(SIG_SETMASK, &none, NULL);
 	if (dup2(out, STDOUT_FILENO) < 0)
 		_exit(127);
-	execl("/bin/sh", "sh", "-c", command, (char *)NULL);
+	execle("/bin/sh", "sh", "-c", command, (char *)NULL, variables);
 	_exit(127);
 }
 
@@ -261,11 +289,13 @@ from_command(struct secret *s, const struct secret_from *from, const char *side,
 	name_origin(origin, sizeof(origin), from, side, "command");
 	if (pipe2(ends, O_CLOEXEC) != 0)
 		return err_errno(err, ERR_RUN, "%s", origin);
+	char **variables = safe_environment();
 	pid_t pid = fork();
 	if (pid == 0)
-		run_command(from->command, ends[1]);
+		run_command(from->command, ends[1], variables);
 	if (pid < 0)
 		err_errno(err, ERR_RUN, "%s", origin);
+	free(variables);
 	close(ends[1]);
 	bool ok = pid > 0 && read_all(s, ends[0], origin, err);
 	close(ends[0]);
@@ -281,9 +311,20 @@ from_command(struct secret *s, const struct secret_from *from, const char *side,
 	return check_status(pid, origin, err) && accept_secret(s, origin, err);
 }
 
-/* The variable is wiped where it stands: /proc shows a process's own. */
+/* Wiped where it stands: /proc shows a process's own. */
+static void
+forget_variable(const char *name)
+{
+	char *value = name != NULL ? getenv(name) : NULL;
+	if (value == NULL)
+		return;
+	explicit_bzero(value, strlen(value));
+	unsetenv(name);
+}
+
 static bool
-from_variable(struct secret *s, const char *name, char *value, struct err *err)
+from_variable(
+    struct secret *s, const char *name, const char *value, struct err *err)
 {
 	size_t len = strlen(value);
 	bool fits = len <= SECRET_MAX + 2;
@@ -292,8 +333,7 @@ from_variable(struct secret *s, const char *name, char *value, struct err *err)
 		memcpy(s->data, value, len);
 		s->len = len;
 	}
-	explicit_bzero(value, len);
-	unsetenv(name);
+	forget_variable(name);
 
 	return fits ? accept_secret(s, name, err)
 		    : usage(err, name, "a password has at most 4096 octets");
@@ -332,7 +372,11 @@ bool
 secret_get(struct secret *s, const struct secret_from *from, const char *side,
     struct err *err)
 {
-	char *value = from->variable != NULL ? getenv(from->variable) : NULL;
+	if (from->literal != NULL || from->file != NULL ||
+	    from->command != NULL)
+		forget_variable(from->variable);
+	const char *value =
+	    from->variable != NULL ? getenv(from->variable) : NULL;
 	bool ok;
 
 	*s = (struct secret){ 0 };

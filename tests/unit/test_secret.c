@@ -171,12 +171,50 @@ START_TEST(the_first_origin_that_is_set_wins)
 	ck_assert_str_eq(s.data, "one");
 	secret_free(&s);
 	from.file = NULL;
+	setenv("MAILHAUL_PW", "three", 1);
 	ck_assert(secret_get(&s, &from, "source", &err));
 	ck_assert_str_eq(s.data, "two");
 	secret_free(&s);
 	from.command = NULL;
+	setenv("MAILHAUL_PW", "three", 1);
 	ck_assert(secret_get(&s, &from, "source", &err));
 	ck_assert_str_eq(s.data, "three");
+	secret_free(&s);
+}
+END_TEST
+
+/* Neither its own side's nor the other's; all else is handed on. */
+START_TEST(a_variable_that_is_not_used_is_taken_away_all_the_same)
+{
+	struct secret_from from = { .file = path,
+		.variable = "MAILHAUL_SOURCE_PASSWORD" };
+	struct secret s;
+	struct err err;
+	write_file("one", 3, 0600);
+	setenv("MAILHAUL_SOURCE_PASSWORD", "hush", 1);
+	setenv("MAILHAUL_TARGET_PASSWORD", "hush too", 1);
+	setenv("MAILHAUL_TEST_KEPT", "kept", 1);
+	const char *where = getenv("MAILHAUL_SOURCE_PASSWORD");
+	ck_assert(secret_get(&s, &from, "source", &err));
+	ck_assert_str_eq(s.data, "one");
+	ck_assert_ptr_null(getenv("MAILHAUL_SOURCE_PASSWORD"));
+	ck_assert_str_eq(where, "");
+	secret_free(&s);
+
+	setenv("MAILHAUL_SOURCE_PASSWORD", "hush", 1);
+	from.file = NULL;
+	from.command = "echo \"$MAILHAUL_TEST_KEPT"
+		       "${MAILHAUL_SOURCE_PASSWORD-,}"
+		       "${MAILHAUL_TARGET_PASSWORD-,}\"";
+	ck_assert(secret_get(&s, &from, "source", &err));
+	ck_assert_str_eq(s.data, "kept,,");
+	secret_free(&s);
+
+	/* A command that is asked before its own side's variable is. */
+	setenv("MAILHAUL_SOURCE_PASSWORD", "hush", 1);
+	from.variable = NULL;
+	ck_assert(secret_get(&s, &from, "target", &err));
+	ck_assert_str_eq(s.data, "kept,,");
 	secret_free(&s);
 }
 END_TEST
@@ -463,6 +501,8 @@ suite_secret(void)
 	tcase_add_test(tcase, a_variable_is_taken_and_wiped);
 	tcase_add_test(tcase, an_empty_variable_is_told);
 	tcase_add_test(tcase, the_first_origin_that_is_set_wins);
+	tcase_add_test(
+	    tcase, a_variable_that_is_not_used_is_taken_away_all_the_same);
 	tcase_add_test(tcase, a_missing_file_is_named_with_what_to_do);
 	tcase_add_test(tcase, an_endless_file_is_refused);
 	tcase_add_test(tcase, the_longest_password_is_taken_whole);
