@@ -51,7 +51,7 @@ struct err {
 	int64_t until;   /* unix ms; ERR_THROTTLE: pause until then */
 	char text[480];  /* one line, no final newline; safe on a terminal */
 	char words[320]; /* the peer's own words, escaped; empty if none */
-	char hint[640];  /* what to do next, lines; empty if none */
+	char hint[1024]; /* what to do next, lines; empty if none */
 };
 
 /*

@@ -108,27 +108,48 @@ report(struct copying *c, struct summary *s)
 	return s->exit_code;
 }
 
-/* The next command, where nobody nearer to the cause has told one. */
+static bool
+is_of_server(const struct err *err)
+{
+	return err->code == ERR_NETWORK || err->code == ERR_TLS ||
+	       err->code == ERR_PROTOCOL || err->code == ERR_REFUSED;
+}
+
+/* Over after some time, or when one wishes. */
+static bool
+is_a_pause(const struct err *err)
+{
+	return err->code == ERR_LOCKED || err->code == ERR_THROTTLE ||
+	       err->code == ERR_STOPPED;
+}
+
+/* What was and was not done, and the next command, under what those nearer to
+ * the cause advise: most of them know neither. */
 static void
 add_next(const struct copying *c, bool opened, struct err *err)
 {
-	if (err->hint[0] != '\0' || err->scope < ERR_ACCOUNT)
+	if (strstr(err->hint, "Then: ") != NULL || err->scope < ERR_ACCOUNT ||
+	    c->command.len == 0)
 		return;
-	if (err->code == ERR_DISK_FULL || err->code == ERR_IO) {
-		err_hint(err, "Make room, or let it be written, and go on:");
-		err_hint(err, "Then: mailhaul %s", c->command.data);
-	} else if (err->code == ERR_DAMAGED) {
+	if (err->code == ERR_DAMAGED) {
 		err_hint(err, "Then: mailhaul verify %s", c->o->args[1]);
-	} else if (err->code == ERR_LOCKED) {
-		err_hint(err, "Then: mailhaul %s", c->command.data);
+		return;
+	}
+	if (err->code == ERR_DISK_FULL || err->code == ERR_IO) {
+		if (err->hint[0] == '\0')
+			err_hint(
+			    err, "Make room, or let it be written, and go on:");
 	} else if (opened) {
 		err_hint(err, "What was copied is kept. Go on with the same:");
-		err_hint(err, "Then: mailhaul %s", c->command.data);
-	} else if (err->code == ERR_NETWORK || err->code == ERR_TLS ||
-		   err->code == ERR_PROTOCOL || err->code == ERR_REFUSED) {
+	} else if (is_of_server(err) || is_a_pause(err)) {
 		err_hint(err, "Nothing was read or written.");
-		err_hint(err, "Then: mailhaul check %s", c->from.text.data);
+	} else {
+		return;
 	}
+	if (!opened && is_of_server(err))
+		err_hint(err, "Then: mailhaul check %s", c->from.text.data);
+	else
+		err_hint(err, "Then: mailhaul %s", c->command.data);
 }
 
 static int

@@ -21,7 +21,7 @@ stopped_by_disk() {
 	local status=$1
 	assert_equal "$status" 11 "exit with a full disk ($2)"
 	assert_says "$W/err" '(No space left|free|full|no room|can.t be opened)'
-	assert_says "$W/err" '([Rr]oom|same command|TMPDIR|run it again|Then:)'
+	assert_says "$W/err" "Then: mailhaul copy .* archive:$ARCHIVE$"
 	assert_silent_about "$W/err" "$(cat "$PASSWORD_FILE")"
 }
 
@@ -102,8 +102,10 @@ disk=$W/ro
 tmpfs "$disk" size=200m,mode=711
 ARCHIVE=$disk/archive
 mount -o remount,ro "$disk"
+next_command="Then: mailhaul copy $(plain_url) archive:$ARCHIVE$"
 expect_exit 11 plain alice
 assert_says "$W/err" 'Read-only file system'
+assert_says "$W/err" "$next_command"
 mount -o remount,rw "$disk"
 whole_again alice
 put_mail alice INBOX "$W/large.eml"
@@ -111,6 +113,7 @@ dump_imap alice >"$W/alice.dump"
 mount -o remount,ro "$disk"
 expect_exit 11 plain alice
 assert_says "$W/err" '(Read-only file system|read-only|readonly)'
+assert_says "$W/err" "$next_command"
 for command in ls verify status; do
 	expect_exit 0 "$MAILHAUL" "$command" "$ARCHIVE"
 done

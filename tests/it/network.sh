@@ -104,15 +104,20 @@ assert_equal "$(grep -c 'trying again in' "$W/err")" 2 "connections lost"
 assert_proxy cut 2
 stop_helper "$PROXY_PID"
 
-say "a typo does not wait: refused, unknown"
+say "a typo does not wait: refused, unknown; side, cause, next command"
 new_archive
-for where in "$HOST:1" 'no-such-host.invalid:993'; do
+while read -r where cause; do
 	expect_exit 6 timeout 50 "$MAILHAUL" copy "imaps://alice@$where/" \
 		"archive:$ARCHIVE" --source-password-file "$PASSWORD_FILE"
 	assert_silent_about "$W/err" 'trying again'
-	assert_says "$W/err" 'cannot (connect to|look up) the SOURCE'
+	assert_says "$W/err" "cannot $cause"
+	assert_says "$W/err" 'Nothing was read or written'
+	assert_says "$W/err" "Then: mailhaul check imaps://alice@$where/$"
 	[ ! -e "$ARCHIVE" ] || fail "an archive was made of nothing"
-done
+done <<-TYPOS
+	$HOST:1 connect to the SOURCE $HOST:1: connection refused
+	no-such-host.invalid look up the SOURCE no-such-host.invalid.*: .
+TYPOS
 
 say "silence in mid-literal: the time-out ends it, the retry goes on"
 new_archive

@@ -82,12 +82,14 @@ for sign in INT TERM; do
 	whole_again alice
 done
 
-say "a second run at once: exit 8, and the first is not disturbed"
+say "a second run at once: exit 8, the next command, the first undisturbed"
 new_archive
 hold_run --timeout 4 --retry-wait 0.05
 expect_exit 8 plain alice
-assert_says "$W/err" 'another|lock'
-assert_says "$W/err" "$ARCHIVE"
+assert_says "$W/err" "another run \(process $RUN\) holds $ARCHIVE"
+assert_says "$W/err" 'Nothing was read or written'
+assert_says "$W/err" \
+	"Then: mailhaul copy $(plain_url) archive:$ARCHIVE$"
 for command in ls status; do
 	timeout 20 "$MAILHAUL" "$command" "$ARCHIVE" >"$W/looked" ||
 		fail "$command during a run"

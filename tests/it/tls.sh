@@ -24,12 +24,20 @@ start_dovecot source
 load_sample alice --large 0 --messages 5
 new_archive
 
+declare -A causes=(
+	[expired]='expired on 20[0-9-]+ \([0-9]+ days ago\)'
+	[selfsigned]='is self-signed'
+	[wronghost]="is issued for mail.elsewhere.example, not for $HOST"
+)
 for cert in expired selfsigned wronghost; do
-	say "$cert certificate"
+	say "$cert certificate: side, cause, next command, nothing made"
 	restart_dovecot source --cert=$cert
 	before=$(logins)
 	expect_exit 6 haul alice
+	assert_says "$W/err" "certificate of the SOURCE $HOST:.* ${causes[$cert]}"
 	assert_says "$W/err" "--source-tls-pin $TLS_PIN"
+	assert_says "$W/err" 'Nothing was read or written'
+	assert_says "$W/err" "Then: mailhaul check $(source_url)$"
 	nothing_happened
 	expect_exit 0 check_url "$(source_url)" --source-tls-pin "$TLS_PIN"
 done
@@ -45,6 +53,10 @@ restart_dovecot source --cert=good
 before=$(logins)
 expect_exit 6 check_url "$(source_url)"
 nothing_happened
+
+say "the same with the right CA and certificate goes through"
+expect_exit 0 haul alice
+assert_says "$W/out" '^complete: '
 
 say "STARTTLS"
 expect_exit 0 check_url "imap://alice@$HOST:$IMAP_PORT/" --ca-file "$CA_FILE"
