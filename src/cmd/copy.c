@@ -19,6 +19,7 @@ struct copying {
 	struct source source;
 	struct archive_port to;
 	struct meter meter;
+	int64_t started; /* unix s */
 	struct haul_options haul;
 	struct haul_result result;
 	long retry_wait_ms;
@@ -89,18 +90,20 @@ state_of(const struct copying *c, int code)
 	return code == EXIT_OK ? RUN_COMPLETE : RUN_INCOMPLETE;
 }
 
+/* A run that could not begin has nothing to sum up on a screen. */
 static int
-report(struct copying *c, struct summary *s)
+report(struct copying *c, const struct summary *s, bool begun)
 {
 	struct buf text = { 0 };
 	struct err err;
-	if (!c->o->quiet || s->exit_code != EXIT_OK) {
+	if (begun && (!c->o->quiet || s->exit_code != EXIT_OK)) {
 		summary_text(&text, s);
 		fputs(text.data, stdout);
 	}
 	buf_free(&text);
-	if (c->o->report != NULL && !summary_report(c->o->report, s,
-					c->o->dry_run ? NULL : &c->to, &err)) {
+	bool rows = c->to.run != 0 && c->to.index != NULL;
+	if (c->o->report != NULL &&
+	    !summary_report(c->o->report, s, rows ? &c->to : NULL, &err)) {
 		int code = screen_error(&err);
 		return s->exit_code == EXIT_OK ? code : s->exit_code;
 	}
@@ -152,60 +155,77 @@ add_next(const struct copying *c, bool opened, struct err *err)
 		err_hint(err, "Then: mailhaul %s", c->command.data);
 }
 
+/* failed: why the run did; NULL: it didn't, and then this may be why. */
 static int
-run(struct copying *c)
+end_run(struct copying *c, bool opened, const struct err **failed, int code,
+    struct err *err)
 {
-	struct err err, end;
-	int64_t started = clock_unix(), began = clock_mono_ms();
-	struct progress_screen *screen = progress_start(c->o, &c->meter);
-	bool opened = open_both(c, &err);
-	c->haul.retry_wait_ms = c->retry_wait_ms;
-	bool ok = opened && haul_run(&c->haul, c->to.index, &c->source,
-				&c->to.target, &c->meter, &c->result, &err);
-	progress_stop(&screen);
-	if (!ok)
-		add_next(c, opened, &err);
-	if (!opened) {
-		int code = screen_error(&err);
-		if (c->to.run != 0)
-			archive_port_end_run(&c->to, RUN_INCOMPLETE, &end);
+	enum index_run_state state = state_of(c, code);
+	const char *why = *failed == NULL ? "" : (*failed)->text;
+	if (c->to.run == 0)
 		return code;
-	}
-	int code = job_exit_code(&c->result, ok, &err);
-	if (!ok)
-		screen_error(&err);
-	if (c->to.run != 0 &&
-	    (!index_run_job_end(c->to.index, c->to.run, c->haul.job,
-		 state_of(c, code), job_is_partial(&c->result, &c->source),
-		 code, ok ? "" : err.text, &end) ||
-		!archive_port_end_run(&c->to, state_of(c, code), &end))) {
-		int worse = screen_error(&end);
-		code = code == EXIT_OK ? worse : code;
-	}
-	struct summary s = {
+	bool ok = !opened ||
+		  index_run_job_end(c->to.index, c->to.run, c->haul.job, state,
+		      job_is_partial(&c->result, &c->source), code, why, err);
+	ok = ok && archive_port_end_run(&c->to, state, err);
+	if (ok || !opened)
+		return code;
+	int worse = screen_error(err);
+	if (*failed == NULL)
+		*failed = err;
+
+	return code == EXIT_OK ? worse : code;
+}
+
+static struct summary
+summary_of(const struct copying *c, const struct err *failed, int code)
+{
+	return (struct summary){
 		.source = c->from.account.data,
 		.target = c->target_text.data,
 		.run = c->to.run == 0 ? NULL : c->to.run_name,
 		.log = c->to.run == 0 ? NULL : c->to.log_path,
 		.options = c->o,
 		.result = &c->result,
-		.started = started,
+		.started = c->started,
 		.ended = clock_unix(),
-		.wall_ms = clock_mono_ms() - began,
+		.wall_ms = clock_mono_ms() - c->meter.started,
 		.readback_ms = c->to.target.data == NULL
 				   ? 0
 				   : archive_target_readback_ms(&c->to.target),
-		.failed = ok ? NULL : &err,
+		.failed = failed,
 		.exit_code = code,
 	};
+}
 
-	return report(c, &s);
+static int
+run(struct copying *c)
+{
+	struct err err, end;
+	struct progress_screen *screen = progress_start(c->o, &c->meter);
+	bool opened = open_both(c, &err);
+	c->haul.retry_wait_ms = c->retry_wait_ms;
+	bool ok = opened && haul_run(&c->haul, c->to.index, &c->source,
+				&c->to.target, &c->meter, &c->result, &err);
+	progress_stop(&screen);
+	if (!opened)
+		c->result.interrupted = stop_asked();
+	if (!ok) {
+		add_next(c, opened, &err);
+		screen_error(&err);
+	}
+	const struct err *failed = ok ? NULL : &err;
+	int code = job_exit_code(&c->result, ok, &err);
+	code = end_run(c, opened, &failed, code, &end);
+	const struct summary s = summary_of(c, failed, code);
+
+	return report(c, &s, opened);
 }
 
 int
 command_copy(const struct options *o)
 {
-	struct copying c = { .o = o, .to.lock = -1 };
+	struct copying c = { .o = o, .started = clock_unix(), .to.lock = -1 };
 	meter_start(&c.meter);
 	int code = run(&c);
 	close_both(&c);

@@ -24,6 +24,9 @@ struct running {
 	struct supervision out;
 	struct haul_result sums; /* of all accounts */
 	uint64_t readback_ms;    /* of volumes sealed by this process */
+	int64_t started, began;  /* unix s, clock_mono_ms */
+	bool failed;             /* as a whole: */
+	struct err err;
 };
 
 /* ---- before ---- */
@@ -365,18 +368,29 @@ take_index_back(struct running *r, struct err *err)
 	return read_sums(r, err);
 }
 
+/* The first failure of the run as a whole is the one that a report tells. */
+static int
+fail_run(struct running *r, const struct err *err)
+{
+	if (!r->failed)
+		r->err = *err;
+	r->failed = true;
+
+	return screen_error(err);
+}
+
 static int
 end(struct running *r)
 {
 	struct err err;
 	if (r->out.failed)
-		screen_error(&r->out.err);
+		fail_run(r, &r->out.err);
 	bool ok = take_index_back(r, &err);
 	judge_sums(&r->out.lineup);
 	int code = code_of(r);
 	ok = ok && (r->archive.run == 0 || end_run(r, code, &err));
 	if (!ok) {
-		int worse = screen_error(&err);
+		int worse = fail_run(r, &err);
 		code = r->out.failed ? code : worse;
 	}
 	add_up(r);
@@ -384,21 +398,41 @@ end(struct running *r)
 	return code;
 }
 
+static struct summary
+summary_of(const struct running *r, int code)
+{
+	const struct tenant *t = &r->tenant;
+	const struct archive_port *p = &r->archive;
+	const char *named = t->line->config;
+	const char *path = t->config != NULL ? t->config->path
+			   : named != NULL   ? named
+					     : TENANT_FILE;
+	return (struct summary){
+		.source = path,
+		.target = t->target,
+		.run = p->run == 0 ? NULL : p->run_name,
+		.log = p->run == 0 ? NULL : p->log_path,
+		.options = &t->options,
+		.result = &r->sums,
+		.started = r->started,
+		.ended = clock_unix(),
+		.wall_ms = clock_mono_ms() - r->began,
+		.readback_ms = r->readback_ms + r->out.readback_ms,
+		.failed = r->failed ? &r->err : NULL,
+		.exit_code = code,
+		.lineup = &r->out.lineup,
+		.config = path,
+	};
+}
+
 static int
 report(struct running *r, const struct summary *s)
 {
 	struct archive_port *p = &r->archive;
-	const struct options *o = s->options;
-	struct buf text = { 0 };
+	const char *path = s->options->report;
 	struct err err;
-	if (!o->quiet || s->exit_code != EXIT_OK) {
-		summary_text(&text, s);
-		fputs(text.data, stdout);
-	}
-	buf_free(&text);
 	bool rows = p->run != 0 && p->index != NULL;
-	if (o->report != NULL &&
-	    !summary_report(o->report, s, rows ? p : NULL, &err)) {
+	if (path != NULL && !summary_report(path, s, rows ? p : NULL, &err)) {
 		int code = screen_error(&err);
 		return s->exit_code == EXIT_OK ? code : s->exit_code;
 	}
@@ -406,44 +440,49 @@ report(struct running *r, const struct summary *s)
 	return s->exit_code;
 }
 
+static void
+show(const struct summary *s)
+{
+	struct buf text = { 0 };
+	if (s->options->quiet && s->exit_code == EXIT_OK)
+		return;
+	summary_text(&text, s);
+	fputs(text.data, stdout);
+	buf_free(&text);
+}
+
 /* ---- all of it ---- */
+
+/* Nothing was begun: there is no more to tell on a screen than why. */
+static int
+give_up(struct running *r, const struct err *err)
+{
+	struct err ignored;
+	int code = fail_run(r, err);
+	add_up(r);
+	if (r->archive.run != 0 && r->archive.index != NULL)
+		archive_port_end_run(&r->archive, state_of(code), &ignored);
+	const struct summary s = summary_of(r, code);
+
+	return report(r, &s);
+}
 
 static int
 copy_all(struct running *r)
 {
 	struct worker_plan plan = { .tenant = &r->tenant,
 		.archive = &r->archive };
-	struct err err, ignored;
-	int64_t started = clock_unix(), began = clock_mono_ms();
+	struct err err;
 	if (!job_retry_wait(&r->tenant.options, &plan.retry_wait_ms, &err))
-		return screen_error(&err);
+		return give_up(r, &err);
 	if (!open_archive(r, &err)) {
-		int code = screen_error(&err);
-		if (r->archive.run != 0)
-			archive_port_end_run(
-			    &r->archive, RUN_INCOMPLETE, &ignored);
-		return code;
+		lineup_set_up(&r->out.lineup, &r->tenant);
+		return give_up(r, &err);
 	}
 	close_index(r);
 	supervise(&plan, &r->out);
-	int code = end(r);
-	const struct archive_port *p = &r->archive;
-	struct summary s = {
-		.source = r->tenant.config->path,
-		.target = r->tenant.target,
-		.run = p->run == 0 ? NULL : p->run_name,
-		.log = p->run == 0 ? NULL : p->log_path,
-		.options = &r->tenant.options,
-		.result = &r->sums,
-		.started = started,
-		.ended = clock_unix(),
-		.wall_ms = clock_mono_ms() - began,
-		.readback_ms = r->readback_ms + r->out.readback_ms,
-		.failed = r->out.failed ? &r->out.err : NULL,
-		.exit_code = code,
-		.lineup = &r->out.lineup,
-		.config = r->tenant.config->path,
-	};
+	const struct summary s = summary_of(r, end(r));
+	show(&s);
 
 	return report(r, &s);
 }
@@ -451,10 +490,13 @@ copy_all(struct running *r)
 int
 command_run(const struct options *o)
 {
-	struct running r = { .line = o, .archive.lock = -1 };
+	struct running r = { .line = o,
+		.archive.lock = -1,
+		.started = clock_unix(),
+		.began = clock_mono_ms() };
 	struct err err;
 	int code =
-	    tenant_read(&r.tenant, o, &err) ? copy_all(&r) : screen_error(&err);
+	    tenant_read(&r.tenant, o, &err) ? copy_all(&r) : give_up(&r, &err);
 	lineup_free(&r.out.lineup);
 	archive_port_close(&r.archive);
 	tenant_free(&r.tenant);

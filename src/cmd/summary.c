@@ -11,6 +11,7 @@
 #include "fares.h"
 #include "mail/datetime.h"
 #include "rows.h"
+#include "screen.h"
 
 /* Every outcome by its word for people, in the order of the screen. */
 static const struct {
@@ -37,7 +38,8 @@ text_head(struct buf *out, const struct summary *s)
 	const struct haul_result *r = s->result;
 	uint64_t ms = s->wall_ms > 0 ? (uint64_t)s->wall_ms : 1;
 	buf_fmt(out, "%s -> %s   %s   %s   %s/s   %" PRIu64 " mailbox%s\n",
-	    s->source, s->target,
+	    s->source == NULL ? "?" : s->source,
+	    s->target == NULL ? "?" : s->target,
 	    text_duration(took, sizeof(took), s->wall_ms / 1000),
 	    text_size(size, sizeof(size), r->octets),
 	    text_size(rate, sizeof(rate), r->octets * 1000 / ms), r->mailboxes,
@@ -152,7 +154,7 @@ summary_text(struct buf *out, const struct summary *s)
 	else
 		buf_str(out, "complete: ");
 	text_equation(out, s);
-	if (s->exit_code != 0 && !s->options->dry_run)
+	if (s->exit_code != 0 && s->run != NULL)
 		buf_fmt(out, "Then: mailhaul explain %s\n", s->target);
 }
 
@@ -313,18 +315,59 @@ text_messages(struct buf *out, struct archive_port *archive, struct err *err)
 	return ok;
 }
 
-bool
-summary_report(const char *path, const struct summary *s,
+/* Why the run failed as a whole: a screen has told it before. */
+static void
+text_failure(struct buf *out, const struct err *err)
+{
+	buf_fmt(out, "FAILED: %s\n", err->text);
+	if (err->words[0] != '\0')
+		buf_fmt(out, "server: \"%s\"\n", err->words);
+	if (err->hint[0] != '\0')
+		buf_fmt(out, "%s\n", err->hint);
+}
+
+static bool
+write_text(const char *path, const struct summary *s,
     struct archive_port *archive, struct err *err)
 {
-	size_t len = strlen(path);
-	if (len > 5 && strcmp(path + len - 5, ".json") == 0)
-		return write_json(path, s, archive, err);
 	struct buf out = { 0 };
 	summary_text(&out, s);
+	if (s->failed != NULL)
+		text_failure(&out, s->failed);
 	bool ok = archive == NULL || text_messages(&out, archive, err);
 	ok = ok && file_replace(path, out.data, out.len, err);
 	buf_free(&out);
 
 	return ok;
+}
+
+bool
+summary_wants_json(const char *path)
+{
+	size_t n = strlen(path);
+
+	return n > 5 && strcmp(path + n - 5, ".json") == 0;
+}
+
+bool
+summary_report(const char *path, const struct summary *s,
+    struct archive_port *archive, struct err *err)
+{
+	bool (*write)(const char *, const struct summary *,
+	    struct archive_port *, struct err *) =
+	    summary_wants_json(path) ? write_json : write_text;
+	if (write(path, s, archive, err))
+		return true;
+	if (archive == NULL)
+		return false;
+	/* What lies there may call an earlier run complete. */
+	struct summary failed = *s;
+	struct err ignored;
+	if (failed.failed == NULL)
+		failed.failed = err;
+	if (failed.exit_code == EXIT_OK)
+		failed.exit_code = exit_of(err);
+	write(path, &failed, NULL, &ignored);
+
+	return false;
 }

@@ -9,8 +9,8 @@
 
 /* What copy or run came to: the same facts for screen and report. */
 struct summary {
-	const char *source, *target; /* as shown */
-	const char *run, *log;       /* NULL in a dry run */
+	const char *source, *target; /* as shown; NULL: not understood */
+	const char *run, *log;       /* NULL: none was begun */
 	const struct options *options;
 	const struct haul_result *result;
 	int64_t started, ended; /* unix s */
@@ -26,9 +26,12 @@ struct summary {
 /* Words on screens are the user's (DESIGN 9). */
 void summary_text(struct buf *, const struct summary *);
 /* --report FILE: .json (schemas/report.schema.json) or text, with every
- * message that did not end as copied or already there. archive: NULL in a dry
- * run. */
+ * message that did not end as copied or already there. archive: NULL where no
+ * run was begun. If it can't be asked, the report is written all the same, as
+ * that of a run that failed. */
 bool summary_report(const char *path, const struct summary *,
     struct archive_port *archive, struct err *);
+/* By its ending. */
+bool summary_wants_json(const char *path);
 
 #endif

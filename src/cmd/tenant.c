@@ -15,8 +15,6 @@
 #define FROM(field) offsetof(struct config, field)
 #define VARIABLE "MAILHAUL_SOURCE_PASSWORD"
 
-static const char default_file[] = "mailhaul.yaml";
-
 /* ---- the file under the command line ---- */
 
 static const struct {
@@ -352,7 +350,7 @@ tenant_source(const struct tenant *t, uint32_t account, const char *secret,
 static bool
 no_file(struct err *err)
 {
-	err_set(err, ERR_RUN, ERR_USAGE, "there is no %s here", default_file);
+	err_set(err, ERR_RUN, ERR_USAGE, "there is no %s here", TENANT_FILE);
 
 	return err_hint(
 	    err, "Say which file names the accounts: mailhaul run -c FILE");
@@ -361,12 +359,12 @@ no_file(struct err *err)
 bool
 tenant_read(struct tenant *t, const struct options *line, struct err *err)
 {
-	*t = (struct tenant){ .line = line };
+	*t = (struct tenant){ .line = line, .options = *line };
 	const char *path = line->config;
-	if (path == NULL && access(default_file, F_OK) != 0)
+	if (path == NULL && access(TENANT_FILE, F_OK) != 0)
 		return no_file(err);
 	if (path == NULL)
-		path = default_file;
+		path = TENANT_FILE;
 	/* Whether the variable or the terminal has one, is seen later. */
 	bool elsewhere = line->password_file != NULL ||
 			 line->password_command != NULL ||
@@ -375,8 +373,10 @@ tenant_read(struct tenant *t, const struct options *line, struct err *err)
 		return false;
 	t->target = mem_fmt("archive:%s", t->config->archive);
 
-	return accounts_read(&t->accounts, t->config, elsewhere, err) &&
-	       join_options(t, err) && choose(t, err) && get_shared(t, err);
+	/* The options first: a report is wanted of what fails behind them. */
+	return join_options(t, err) &&
+	       accounts_read(&t->accounts, t->config, elsewhere, err) &&
+	       choose(t, err) && get_shared(t, err);
 }
 
 void

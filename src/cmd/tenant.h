@@ -11,9 +11,12 @@
  * Many accounts and how they are copied: the file of -c with the command line
  * above it and the environment beside it.
  */
+#define TENANT_FILE "mailhaul.yaml" /* unless -c names another */
+
 struct tenant {
 	const struct options *line; /* borrowed: the command line alone */
-	struct options options;     /* all together; borrows from both */
+	/* All together, as far as the file could be read; borrows from both. */
+	struct options options;
 	struct config *config;
 	struct accounts accounts;
 	uint32_t *chosen; /* owned: of accounts.items, in their order */

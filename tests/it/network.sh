@@ -40,8 +40,13 @@ compare_archive "$W/alice.dump" "$ARCHIVE"
 say "a cut in the middle of the large message, always: all others are kept"
 new_archive
 start_proxy --cut 1500000
-expect_exit 1 through bob --retries 3
+expect_exit 1 through bob --retries 3 --report "$W/report.json"
 assert_says "$W/out" '^INCOMPLETE: .* 1 unreadable'
+"$TOP/tests/lib/validate.py" "$TOP/schemas/report.schema.json" \
+	< <(jq -c . "$W/report.json") >"$W/lines"
+assert_equal "$(jq -c '[.exit_code, .complete, .messages.unreadable,
+	[.not_copied[] | .outcome]]' "$W/report.json")" \
+	'[1,false,1,["unreadable"]]' "the report of an incomplete run"
 assert_says "$W/out" '^Then: mailhaul explain '
 assert_proxy cut 2
 stop_helper "$PROXY_PID"

@@ -89,3 +89,84 @@ assert_silent_about "$W/err" 'secret'
 
 say "nobody listens"
 expect_exit 6 check_url "imaps://alice@127.0.0.1:1/" --ca-file "$CA_FILE"
+
+validate_report() {
+	"$TOP/tests/lib/validate.py" "$TOP/schemas/report.schema.json" \
+		< <(jq -c . "$W/report.json") >"$W/lines"
+}
+
+# reported CODE COMMAND...: both reports are this run's, however it ended, and
+# not that of the complete one before it, which still lies there.
+reported() {
+	local code=$1
+	shift
+	for report in json txt; do
+		echo '{"complete": true, "exit_code": 0}' >"$W/report.$report"
+		expect_exit "$code" "$@" --report "$W/report.$report"
+	done
+	validate_report
+	assert_equal "$(jq '[.exit_code, .complete, .error != null, .mailboxes]' \
+		-c "$W/report.json")" "[$code,false,true,[]]" "report of: $*"
+	assert_equal "$(jq -r .error "$W/report.json")" \
+		"$(sed -n 's/^mailhaul: //p' "$W/err" | tail -n 1)" "error of: $*"
+	assert_says "$W/report.txt" '^INCOMPLETE: 0 listed'
+	assert_says "$W/report.txt" '^FAILED: '
+	assert_silent_about "$W/report.txt" '(null)'
+	assert_silent_about "$W/report.txt" "$(cat "$PASSWORD_FILE")"
+}
+
+say "the report is written, too, where nothing could be begun"
+expect_exit 0 haul alice
+cat >"$W/tenant.yaml" <<-YAML
+	archive: $ARCHIVE
+	report: $W/of-the-file.json
+	source:
+	  url: "imaps://$HOST:$IMAPS_PORT/"
+	  ca_file: "$CA_FILE"
+	  password_file: "$PASSWORD_FILE"
+	accounts:
+	  - source_user: alice
+YAML
+chmod 600 "$W/tenant.yaml"
+tenant() {
+	mailhaul run -c "$W/tenant.yaml" "$@"
+}
+expect_exit 0 tenant
+assert_equal "$(jq .complete "$W/of-the-file.json")" true "the first run's report"
+reported 6 "$MAILHAUL" copy imaps://alice@127.0.0.1:1/ "archive:$ARCHIVE" \
+	--source-password-file "$PASSWORD_FILE"
+assert_equal "$(jq -r .source "$W/report.json")" alice@127.0.0.1 "source"
+reported 6 "$MAILHAUL" copy "$(source_url)" "archive:$ARCHIVE" \
+	--source-password-file "$PASSWORD_FILE"
+reported 5 "$MAILHAUL" copy "$(source_url)" "archive:$ARCHIVE" \
+	--ca-file "$CA_FILE" --source-password-file "$W/wrong"
+assert_says "$W/report.txt" 'AUTHENTICATIONFAILED'
+reported 2 "$MAILHAUL" copy "imaps://alice:secret@$HOST/" "archive:$ARCHIVE"
+assert_silent_about "$W/report.txt" secret
+assert_silent_about "$W/report.json" secret
+exec 9>>"$ARCHIVE/mailhaul.db.run"
+flock -n 9
+reported 8 haul alice
+reported 8 tenant
+exec 9>&-
+mv "$ARCHIVE/mailhaul.db" "$W/index"
+reported 9 haul alice
+reported 9 tenant
+expect_exit 9 tenant
+assert_equal "$(jq .complete "$W/of-the-file.json")" false "the file's own report"
+mv "$W/index" "$ARCHIVE/mailhaul.db"
+: >"$W/no-folder"
+reported 11 mailhaul copy "$(source_url)" "archive:$W/no-folder/archive" \
+	--ca-file "$CA_FILE" --source-password-file "$PASSWORD_FILE"
+printf 'job: 3\n' >>"$W/tenant.yaml"
+reported 2 tenant
+
+say "a report of a mailbox that can't be opened"
+chmod 000 "$MAIL_DIR/alice/Sent"
+new_archive
+expect_exit 1 haul alice --report "$W/report.json"
+chmod 700 "$MAIL_DIR/alice/Sent"
+assert_says "$W/out" '^FAILED Sent'
+validate_report
+assert_equal "$(jq -c '[.exit_code, .complete, (.failed_mailboxes | length)]' \
+	"$W/report.json")" '[1,false,1]' "the report of an incomplete run"
