@@ -57,6 +57,14 @@ rows_number(uint64_t n)
 	return json_integer((json_int_t)n);
 }
 
+json_t *
+rows_when(int64_t unix_s)
+{
+	char text[36];
+
+	return json_string(datetime_rfc3339(text, unix_s, 0));
+}
+
 void
 rows_set_counts(json_t *to, const struct index_counts *c)
 {

@@ -10,6 +10,7 @@ json_t *rows_json(const struct index_row *);
 /* Valid in JSON, whatever the octets; NULL: null. */
 json_t *rows_utf8(const char *);
 json_t *rows_number(uint64_t);
+json_t *rows_when(int64_t unix_s);
 /* "listed", "already" and each outcome by its word. */
 void rows_set_counts(json_t *to, const struct index_counts *);
 /* One object a line on standard output; takes the reference. */

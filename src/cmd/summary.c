@@ -9,7 +9,6 @@
 #include "base/file.h"
 #include "base/text.h"
 #include "fares.h"
-#include "mail/datetime.h"
 #include "rows.h"
 #include "screen.h"
 
@@ -204,14 +203,6 @@ add_messages(json_t *list, struct archive_port *archive, struct err *err)
 }
 
 static json_t *
-when(int64_t unix_s)
-{
-	char text[36];
-
-	return json_string(datetime_rfc3339(text, unix_s, 0));
-}
-
-static json_t *
 report_json(const struct summary *s)
 {
 	const struct haul_result *r = s->result;
@@ -221,8 +212,8 @@ report_json(const struct summary *s)
 	json_object_set_new(top, "target", rows_utf8(s->target));
 	json_object_set_new(top, "run", rows_utf8(s->run));
 	json_object_set_new(top, "dry_run", json_boolean(s->options->dry_run));
-	json_object_set_new(top, "started", when(s->started));
-	json_object_set_new(top, "ended", when(s->ended));
+	json_object_set_new(top, "started", rows_when(s->started));
+	json_object_set_new(top, "ended", rows_when(s->ended));
 	json_object_set_new(top, "wall_ms", rows_number((uint64_t)s->wall_ms));
 	json_object_set_new(top, "readback_ms", rows_number(s->readback_ms));
 	json_object_set_new(top, "exit_code", json_integer(s->exit_code));
@@ -315,9 +306,8 @@ text_messages(struct buf *out, struct archive_port *archive, struct err *err)
 	return ok;
 }
 
-/* Why the run failed as a whole: a screen has told it before. */
-static void
-text_failure(struct buf *out, const struct err *err)
+void
+summary_failure(struct buf *out, const struct err *err)
 {
 	buf_fmt(out, "FAILED: %s\n", err->text);
 	if (err->words[0] != '\0')
@@ -333,7 +323,7 @@ write_text(const char *path, const struct summary *s,
 	struct buf out = { 0 };
 	summary_text(&out, s);
 	if (s->failed != NULL)
-		text_failure(&out, s->failed);
+		summary_failure(&out, s->failed);
 	bool ok = archive == NULL || text_messages(&out, archive, err);
 	ok = ok && file_replace(path, out.data, out.len, err);
 	buf_free(&out);

@@ -31,6 +31,8 @@ void summary_text(struct buf *, const struct summary *);
  * that of a run that failed. */
 bool summary_report(const char *path, const struct summary *,
     struct archive_port *archive, struct err *);
+/* A failure as a text report tells it: a screen has done so before. */
+void summary_failure(struct buf *, const struct err *);
 /* By its ending. */
 bool summary_wants_json(const char *path);
 

@@ -7,7 +7,6 @@
 #include "archive/manifest.h"
 #include "archive/reader.h"
 #include "base/clock.h"
-#include "base/file.h"
 #include "base/mem.h"
 #include "base/stop.h"
 #include "base/text.h"
@@ -18,6 +17,7 @@
 #include "rows.h"
 #include "screen.h"
 #include "verify_placed.h"
+#include "verify_report.h"
 #include "verify_told.h"
 
 enum { LIST_STEP = 64, DAY_S = 86400 };
@@ -53,7 +53,8 @@ struct verifying {
 	uint64_t every, day; /* --read 1/every */
 	uint64_t whole;      /* sealed volumes that were read */
 	struct meter meter;
-	struct buf report; /* the findings, a line each */
+	struct buf damage; /* for a report: the findings, a line each */
+	int64_t started;   /* unix s */
 };
 
 static void
@@ -71,7 +72,7 @@ found(
 	buf_str(&line, ": ");
 	text_escape(&line, what, strlen(what));
 	if (v->o->report != NULL)
-		buf_fmt(&v->report, "DAMAGE %s\n", line.data);
+		buf_fmt(&v->damage, "%s\n", line.data);
 	if (v->o->json) {
 		json_t *row = json_object();
 		json_object_set_new(row, "finding", json_string(line.data));
@@ -472,74 +473,63 @@ read_portion(struct verifying *v, struct err *err)
 	    "--read: \"%s\" is not a portion like 1/30", text);
 }
 
-static bool
-write_report(struct verifying *v, const char *last, struct err *err)
+static void
+show(const struct verify_sums *s)
 {
-	if (v->o->report == NULL)
-		return true;
-	buf_str(&v->report, last);
-
-	return file_replace(v->o->report, v->report.data, v->report.len, err);
-}
-
-/* What the sums leave out: the other volumes were compared by their hashes. */
-static const char *
-portion_note(const struct verifying *v, char text[100])
-{
-	if (v->o->quick)
-		return " (quick: no message was read)";
-	if (v->every < 2)
-		return "";
-	snprintf(text, 100,
-	    " (1/%" PRIu64 ": the messages of %" PRIu64 " volume%s were read)",
-	    v->every, v->whole, v->whole == 1 ? "" : "s");
-
-	return text;
+	struct buf line = { 0 };
+	if (s->o->json) {
+		rows_print_json(verify_sums_json(s));
+		return;
+	}
+	if (s->o->quiet && s->findings == 0)
+		return;
+	verify_sums_text(&line, s);
+	fputs(line.data, stdout);
+	buf_free(&line);
 }
 
 static int
-finish(struct verifying *v)
+code_of(const struct verifying *v)
 {
-	char octets[32], entries[32], note[100], last[400];
-	struct err err;
-	snprintf(last, sizeof(last),
-	    "%s: %" PRIu64 " volume%s, %s messages, %s read, %" PRIu64
-	    " finding%s%s\n",
-	    stop_asked()      ? "INTERRUPTED"
-	    : v->findings > 0 ? "DAMAGED"
-			      : "verified",
-	    v->sums.volumes, v->sums.volumes == 1 ? "" : "s",
-	    text_count(
-		entries, sizeof(entries), v->sums.catalog_rows + v->messages),
-	    text_size(octets, sizeof(octets), v->sums.octets), v->findings,
-	    v->findings == 1 ? "" : "s", portion_note(v, note));
-	if (v->o->json) {
-		json_t *row = json_object();
-		json_object_set_new(
-		    row, "volumes", json_integer((json_int_t)v->sums.volumes));
-		json_object_set_new(row, "messages",
-		    json_integer(
-			(json_int_t)(v->sums.catalog_rows + v->messages)));
-		json_object_set_new(
-		    row, "octets", json_integer((json_int_t)v->sums.octets));
-		json_object_set_new(
-		    row, "findings", json_integer((json_int_t)v->findings));
-		rows_print_json(row);
-	} else if (!v->o->quiet || v->findings > 0) {
-		fputs(last, stdout);
-	}
-	if (!write_report(v, last, &err))
-		return screen_error(&err);
 	if (stop_asked())
 		return 128 + stop_signal();
 
 	return v->findings > 0 ? EXIT_MISMATCH : EXIT_OK;
 }
 
+/* failed: why it could not go on; NULL: it could. */
+static int
+finish(struct verifying *v, const struct err *failed)
+{
+	struct verify_sums s = {
+		.o = v->o,
+		.archive =
+		    v->archive.dir == NULL ? v->o->args[0] : v->archive.dir,
+		.started = v->started,
+		.volumes = v->sums.volumes,
+		.messages = v->sums.catalog_rows + v->messages,
+		.octets = v->sums.octets,
+		.findings = v->findings,
+		.every = v->every,
+		.whole = v->whole,
+		.damage = v->damage,
+		.failed = failed,
+	};
+	struct err err;
+	s.exit_code = failed == NULL ? code_of(v) : screen_error(failed);
+	if (failed == NULL)
+		show(&s);
+	if (verify_report(&s, &err))
+		return s.exit_code;
+	int code = screen_error(&err);
+
+	return s.exit_code == EXIT_OK ? code : s.exit_code;
+}
+
 int
 command_verify(const struct options *o)
 {
-	struct verifying v = { .o = o };
+	struct verifying v = { .o = o, .started = clock_unix() };
 	struct err err;
 	meter_start(&v.meter);
 	meter_set_phase(&v.meter, METER_COPYING);
@@ -552,14 +542,14 @@ command_verify(const struct options *o)
 		  check_manifests(&v, &err) && check_told(&v, &err) &&
 		  check_volumes(&v, &err);
 	progress_stop(&screen);
-	int code = ok ? finish(&v) : screen_error(&err);
+	int code = finish(&v, ok ? NULL : &err);
 	archive_reader_close(&v.reader);
 	archive_reader_close(&v.again);
 	archive_port_close(&v.archive);
 	free(v.volumes);
 	free(v.runs);
 	free(v.seen);
-	buf_free(&v.report);
+	buf_free(&v.damage);
 
 	return code;
 }

@@ -144,3 +144,35 @@ jq -e . "$W/report.json" >"$W/report.pretty"
 catalog "$ARCHIVE" | jq -r .mailbox | sort -u >"$W/mailboxes"
 assert_says "$W/mailboxes" '^Projects'
 assert_equal "$(grep -vc '^Projects' "$W/mailboxes")" 0 "mailboxes not asked for"
+
+say "a report of verify"
+# verify_report CODE DIR: as JSON and as text.
+verify_report() {
+	expect_exit "$1" mailhaul verify "$2" --report "$W/verify.txt"
+	expect_exit "$1" mailhaul verify "$2" --report "$W/verify.json"
+	"$TOP/tests/lib/validate.py" "$TOP/schemas/verify.schema.json" \
+		< <(jq -c . "$W/verify.json") >"$W/lines"
+	assert_equal "$(jq -c '[.exit_code, .sound, .findings == (.damage | length)]' \
+		"$W/verify.json")" "[$1,$([ "$1" -eq 0 ] && echo true || echo false),true]" \
+		"the report of verify"
+}
+verify_report 0 "$ARCHIVE"
+assert_equal "$(jq '.messages > 0 and .octets > 0 and .volumes > 0' \
+	"$W/verify.json")" true "what verify read"
+assert_says "$W/verify.txt" '^verified: '
+cp -a "$ARCHIVE" "$W/damaged"
+volume=$(sealed_volumes "$W/damaged" | head -n 1)
+truncate -s -9 "$volume"
+verify_report 7 "$W/damaged"
+assert_says "$W/verify.txt" '^DAMAGED: '
+name=${volume##*/}
+assert_equal "$(jq -r --arg name "${name%.tar.zst}" \
+	'[.damage[] | select(startswith($name))] | length > 0' \
+	"$W/verify.json")" true "damage told"
+assert_equal "$(sed -n 's/^DAMAGE //p' "$W/verify.txt")" \
+	"$(jq -r '.damage[]' "$W/verify.json")" "damage in both reports"
+rm "$W/damaged/mailhaul.db"
+verify_report 2 "$W/damaged"
+assert_says "$W/verify.txt" '^FAILED: .* no index'
+assert_equal "$(jq -r .error "$W/verify.json")" \
+	"$(sed -n 's/^mailhaul: //p' "$W/err")" "why it failed"
