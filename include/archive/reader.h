@@ -59,6 +59,13 @@ bool archive_reader_message(struct archive_reader *,
     bool (*each)(void *arg, const void *, size_t, struct err *), void *arg,
     struct err *);
 
+/* Whom archive_verify_volume tells of octets of the volume's file as it has
+ * read them: so many more. Those that it reads once more are not told. */
+void archive_reader_watch(struct archive_reader *,
+    void (*was_read)(void *arg, uint64_t octets), void *arg);
+/* For those that read with the reader's word. */
+void archive_reader_was_read(const struct archive_reader *, uint64_t octets);
+
 /* One finding of a verification. */
 struct archive_finding {
 	const char *volume;

@@ -12,6 +12,7 @@ enum meter_phase {
 	METER_COPYING,
 	METER_PAUSED,
 	METER_SEALING,
+	METER_READING, /* what lies in an archive */
 	METER_DONE
 };
 
@@ -21,14 +22,17 @@ enum meter_phase {
  */
 struct meter {
 	int64_t started; /* clock_mono_ms */
+	/* Of an archive that is read: nothing is listed, and what is wanted is
+	 * all. Set once, before the screen. */
+	bool reading;
 	atomic_int phase;
 	atomic_uint_fast64_t mailboxes, mailboxes_done;
 	atomic_uint_fast64_t expected; /* messages; 0: not known yet */
 	atomic_uint_fast64_t listed;   /* seen at the source so far */
 	atomic_uint_fast64_t known;    /* already there */
 	atomic_uint_fast64_t excluded;
-	atomic_uint_fast64_t wanted; /* messages to fetch, so far */
-	atomic_uint_fast64_t wanted_octets;
+	atomic_uint_fast64_t wanted;        /* messages to fetch, so far */
+	atomic_uint_fast64_t wanted_octets; /* or to read; 0: not known */
 	atomic_uint_fast64_t fetched, fetched_octets;
 	atomic_uint_fast64_t settled, settled_octets; /* durable */
 	atomic_uint_fast64_t failed;

@@ -124,7 +124,7 @@ inventory_check(const char *dir, struct inventory_volume *v,
 		free(path);
 		return ok;
 	}
-	ok = volumes_file_digest(path, v->sha256, err);
+	ok = volumes_file_digest(path, v->sha256, NULL, NULL, err);
 	bool same = ok && expected != NULL &&
 		    memcmp(expected, v->sha256, DIGEST_SIZE) == 0;
 	if (ok && !same && expected != NULL)

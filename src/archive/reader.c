@@ -38,6 +38,8 @@ struct archive_reader {
 	    uint64_t offset, struct kept *to, bool *found,
 	    struct err *); /* NULL: nothing was */
 	void *moved_arg;
+	void (*was_read)(void *arg, uint64_t octets); /* NULL: nobody */
+	void *was_read_arg;
 
 	struct inflate inflate;
 	const struct shelf *cached; /* whose frame is inflated; NULL: none */
@@ -55,6 +57,21 @@ archive_reader_open(
 	(*out)->dir = mem_str(dir);
 
 	return true;
+}
+
+void
+archive_reader_watch(struct archive_reader *r,
+    void (*was_read)(void *arg, uint64_t octets), void *arg)
+{
+	r->was_read = was_read;
+	r->was_read_arg = arg;
+}
+
+void
+archive_reader_was_read(const struct archive_reader *r, uint64_t octets)
+{
+	if (r->was_read != NULL)
+		r->was_read(r->was_read_arg, octets);
 }
 
 static void

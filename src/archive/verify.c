@@ -35,6 +35,7 @@ struct verify {
 	void (*finding)(void *arg, const struct archive_finding *);
 	void *arg;
 	struct archive_verified *sums;
+	struct archive_reader *reader; /* who is told how far it is */
 
 	struct inflate inflate;
 	size_t next;    /* frame to be read */
@@ -74,6 +75,7 @@ read_frame(struct verify *v)
 	    v->inflate.packed.data == NULL ? "" : v->inflate.packed.data,
 	    v->inflate.packed.len);
 	v->sums->frames++;
+	archive_reader_was_read(v->reader, f->csize);
 	if (!ok)
 		report(v, NULL, err.text);
 
@@ -312,6 +314,7 @@ hash_tail(struct verify *v, struct err *err)
 		if (!file_pread(v->fd, piece, part, at, v->path, err))
 			return false;
 		digest_add(v->file, piece, part);
+		archive_reader_was_read(v->reader, part);
 		at += part;
 	}
 
@@ -397,13 +400,19 @@ take_frames(struct verify *v, struct archive_reader *r, struct err *err)
 	return true;
 }
 
+static void
+was_read(void *arg, uint64_t octets)
+{
+	archive_reader_was_read(arg, octets);
+}
+
 static bool
 check_quick(struct verify *v, const uint8_t *sha256, struct err *err)
 {
 	uint8_t found[DIGEST_SIZE];
 	if (sha256 == NULL)
 		return true;
-	if (!volumes_file_digest(v->path, found, err))
+	if (!volumes_file_digest(v->path, found, was_read, v->reader, err))
 		return false;
 	compare_file(v, found, sha256);
 
@@ -440,7 +449,8 @@ archive_verify_volume(struct archive_reader *r, const char *volume,
 		.volume = volume,
 		.finding = finding,
 		.arg = arg,
-		.sums = sums };
+		.sums = sums,
+		.reader = r };
 	*sums = (struct archive_verified){ .volumes = 1 };
 	if (!volume_name_ok(volume))
 		return err_set(err, ERR_RUN, ERR_USAGE,

@@ -76,7 +76,8 @@ volumes_list_free(char **names, size_t n)
 }
 
 bool
-volumes_file_digest(const char *path, uint8_t sha256[32], struct err *err)
+volumes_file_digest(const char *path, uint8_t sha256[32],
+    void (*was_read)(void *arg, uint64_t octets), void *arg, struct err *err)
 {
 	enum { PIECE = 256 << 10 };
 	int fd = file_open(path, O_RDONLY, ERR_RUN, err);
@@ -87,9 +88,13 @@ volumes_file_digest(const char *path, uint8_t sha256[32], struct err *err)
 	char *piece = mem_array(PIECE, 1);
 	ssize_t n;
 	digest_start(digest);
-	while ((n = read(fd, piece, PIECE)) > 0 || (n < 0 && errno == EINTR))
-		if (n > 0)
-			digest_add(digest, piece, (size_t)n);
+	while ((n = read(fd, piece, PIECE)) > 0 || (n < 0 && errno == EINTR)) {
+		if (n < 0)
+			continue;
+		digest_add(digest, piece, (size_t)n);
+		if (was_read != NULL)
+			was_read(arg, (uint64_t)n);
+	}
 	if (n < 0)
 		err_errno(err, ERR_RUN, "%s", path);
 	digest_end(digest, sha256);
@@ -116,7 +121,7 @@ archive_volume_digest(
 		    "impossible volume name %s", volume);
 
 	char *path = volume_path(dir, volume, ARCHIVE_SEALED);
-	bool ok = volumes_file_digest(path, sha256, err);
+	bool ok = volumes_file_digest(path, sha256, NULL, NULL, err);
 	free(path);
 
 	return ok;

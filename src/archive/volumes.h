@@ -8,7 +8,9 @@
 bool volumes_list(const char *dir, const char *folder, const char *ending,
     char ***names, size_t *n, struct err *);
 void volumes_list_free(char **names, size_t n);
-/* SHA-256 of a whole file. */
-bool volumes_file_digest(const char *path, uint8_t sha256[32], struct err *);
+/* SHA-256 of a whole file. was_read: told of its octets piece by piece; may be
+ * NULL. */
+bool volumes_file_digest(const char *path, uint8_t sha256[32],
+    void (*was_read)(void *arg, uint64_t octets), void *arg, struct err *);
 
 #endif

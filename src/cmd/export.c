@@ -90,13 +90,13 @@ one(struct exporting *e, const struct catalog_row *row, struct err *err)
 		return false;
 	if (!read) {
 		e->failed++;
+		atomic_fetch_add(&e->meter.failed, 1);
 		log_add(LOG_ERROR, "%s UID %" PRIu64 ": %s", row->mailbox,
 		    row->uid, why.text);
 		return true;
 	}
 	e->done++;
 	e->octets += row->size;
-	atomic_fetch_add(&e->meter.listed, 1);
 	atomic_fetch_add(&e->meter.fetched, 1);
 	atomic_fetch_add(&e->meter.fetched_octets, row->size);
 
@@ -110,7 +110,6 @@ every(struct exporting *e, struct err *err)
 	if (!index_rows_open(e->from.index, &rows, &e->find.query, err))
 		return false;
 	bool ok = true, end = false;
-	meter_set_phase(&e->meter, METER_COPYING);
 	while (ok && !end && !stop_asked()) {
 		struct index_row row;
 		ok = find_next(&e->find, rows, &row, &end, err);
@@ -122,6 +121,31 @@ every(struct exporting *e, struct err *err)
 	index_rows_close(&rows);
 
 	return ok;
+}
+
+static bool
+add_sum(void *arg, const struct index_mailbox_sum *sum)
+{
+	struct exporting *e = arg;
+	atomic_fetch_add(&e->meter.expected, sum->messages);
+	atomic_fetch_add(&e->meter.wanted_octets, sum->octets);
+
+	return true;
+}
+
+/* For a screen that shows it. Of messages that are named one by one nobody
+ * knows without looking in how many mailboxes each stands. */
+static bool
+sum_up(struct exporting *e, struct err *err)
+{
+	const struct options *o = e->o;
+	bool named = o->message_id != NULL || o->sha256 != NULL ||
+		     o->id.n > 0 || o->ids_from != NULL;
+	if (named || progress_how(o) == PROGRESS_NONE)
+		return true;
+
+	return index_mailbox_sums(
+	    e->from.index, &e->find.query, add_sum, e, err);
 }
 
 /* By --id and --ids-from, in any order; or all that the query takes. */
@@ -167,17 +191,21 @@ command_export(const struct options *o)
 	struct exporting e = { .o = o };
 	struct err err;
 	meter_start(&e.meter);
+	e.meter.reading = true;
+	meter_set_phase(&e.meter, METER_READING);
 	struct progress_screen *screen = progress_start(o, &e.meter);
 	bool ok = target_path(&e, o->args[1], &err) &&
 		  archive_port_read(&e.from, o, o->args[0], &err) &&
 		  set_query(&e, &err) &&
 		  reading_open(&e.reading, &e.from, &err) &&
-		  maildir_export_open(&e.to, e.path, &err) && all(&e, &err);
+		  maildir_export_open(&e.to, e.path, &err) &&
+		  sum_up(&e, &err) && all(&e, &err);
 	struct err closing;
 	if (e.to != NULL && !maildir_export_close(&e.to, &closing) && ok) {
 		err = closing;
 		ok = false;
 	}
+	meter_set_phase(&e.meter, METER_DONE);
 	progress_stop(&screen);
 	int code = ok ? finish(&e) : screen_error(&err);
 	reading_close(&e.reading);

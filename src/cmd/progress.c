@@ -40,6 +40,17 @@ progress_clear_bar(void)
 	(void)n;
 }
 
+/* Messages that ended in any way, and how many there are, if known. */
+static void
+count(const struct meter *m, uint64_t *done, uint64_t *all)
+{
+	*done = atomic_load(&m->known) + atomic_load(&m->excluded) +
+		atomic_load(&m->fetched) + atomic_load(&m->failed);
+	uint64_t expected = atomic_load(&m->expected);
+	uint64_t listed = atomic_load(&m->listed);
+	*all = expected > listed ? expected : listed;
+}
+
 static void
 measure(struct progress_screen *s)
 {
@@ -47,7 +58,10 @@ measure(struct progress_screen *s)
 	size_t at = s->ticks % RATE_WINDOW;
 	int64_t now = clock_mono_ms();
 	uint64_t octets = atomic_load(&m->fetched_octets);
-	uint64_t messages = atomic_load(&m->listed);
+	uint64_t done, all, messages = atomic_load(&m->listed);
+	count(m, &done, &all);
+	if (m->reading)
+		messages = done;
 	size_t oldest =
 	    s->ticks < RATE_WINDOW ? 0 : (s->ticks + 1) % RATE_WINDOW;
 	s->past[at].ms = now;
@@ -62,33 +76,34 @@ measure(struct progress_screen *s)
 	    (double)(messages - s->past[oldest].messages) / seconds;
 }
 
-/* Messages that ended in any way, and how many there are, if known. */
-static void
-count(const struct meter *m, uint64_t *done, uint64_t *all)
+/* Nothing is fetched, as all of it is known already, or only listed. */
+static int64_t
+eta_of_listing(const struct progress_screen *s, uint64_t all, uint64_t listed)
 {
-	*done = atomic_load(&m->known) + atomic_load(&m->excluded) +
-		atomic_load(&m->fetched) + atomic_load(&m->failed);
-	uint64_t expected = atomic_load(&m->expected);
-	uint64_t listed = atomic_load(&m->listed);
-	*all = expected > listed ? expected : listed;
+	if (s->message_rate < 1 || all <= listed)
+		return -1;
+
+	return (int64_t)((double)(all - listed) / s->message_rate + 0.5);
 }
 
-/* From what is known to be left to fetch; -1: nothing to tell. */
+/* From what is known to be left to fetch or read; -1: nothing to tell. */
 static int64_t
-eta(const struct progress_screen *s, uint64_t done, uint64_t all)
+eta(const struct progress_screen *s, uint64_t all)
 {
 	const struct meter *m = s->meter;
 	uint64_t wanted = atomic_load(&m->wanted_octets);
 	uint64_t fetched = atomic_load(&m->fetched_octets);
 	uint64_t messages = atomic_load(&m->fetched);
-	if (s->octet_rate < 1 || messages == 0)
-		return -1;
-	double left = wanted > fetched ? (double)(wanted - fetched) : 0;
 	uint64_t listed = atomic_load(&m->listed);
-	if (all > listed)
+	double left = wanted > fetched ? (double)(wanted - fetched) : 0;
+	if (s->octet_rate < 1 && left < 1 && !m->reading)
+		return eta_of_listing(s, all, listed);
+	if (s->octet_rate < 1 || wanted == 0)
+		return -1;
+	/* Of what is not listed yet each is thought to be to fetch. */
+	if (all > listed && messages > 0 && !m->reading)
 		left +=
 		    (double)(all - listed) * (double)fetched / (double)messages;
-	(void)done;
 
 	return (int64_t)(left / s->octet_rate + 0.5);
 }
@@ -103,39 +118,116 @@ sealing_line(struct buf *out, const struct meter *m)
 }
 
 static void
+add_eta(struct buf *out, int64_t left)
+{
+	char text[32];
+	if (left >= 0)
+		buf_fmt(
+		    out, "  ETA %s", text_duration(text, sizeof(text), left));
+}
+
+static void
+add_message_rate(struct buf *out, const struct progress_screen *s)
+{
+	char text[32];
+	buf_fmt(out, "  %s/s",
+	    text_count(text, sizeof(text), (uint64_t)(s->message_rate + 0.5)));
+}
+
+static void
+add_mailboxes(struct buf *out, const struct meter *m)
+{
+	buf_fmt(out, "%" PRIu64 "/%" PRIu64 " ",
+	    (uint64_t)atomic_load(&m->mailboxes_done),
+	    (uint64_t)atomic_load(&m->mailboxes));
+}
+
+static void
+add_octets(struct buf *out, const struct progress_screen *s)
+{
+	const struct meter *m = s->meter;
+	uint64_t octets = atomic_load(&m->fetched_octets);
+	uint64_t wanted = atomic_load(&m->wanted_octets);
+	char a[32];
+	buf_fmt(out, "  %s", text_size(a, sizeof(a), octets));
+	if (m->reading && wanted > 0)
+		buf_fmt(out, " of %s", text_size(a, sizeof(a), wanted));
+	buf_fmt(
+	    out, "  %s/s", text_size(a, sizeof(a), (uint64_t)s->octet_rate));
+}
+
+static void
+listing_line(struct buf *out, struct progress_screen *s)
+{
+	struct meter *m = s->meter;
+	char name[160], a[32];
+	uint64_t done, all, listed = atomic_load(&m->listed);
+	count(m, &done, &all);
+	meter_mailbox(m, name, sizeof(name));
+	buf_fmt(out, "listing %s", name[0] == '\0' ? "mailboxes" : name);
+	if (name[0] == '\0')
+		return;
+	buf_fmt(out, "  %s", text_count(a, sizeof(a), listed));
+	if (all > listed)
+		buf_fmt(out, " of %s", text_count(a, sizeof(a), all));
+	buf_str(out, " messages");
+	add_message_rate(out, s);
+	add_eta(out, eta_of_listing(s, all, listed));
+}
+
+static void
 copying_line(struct buf *out, struct progress_screen *s)
 {
 	struct meter *m = s->meter;
-	char name[160], a[32], b[32], c[32], d[32];
+	char name[160], a[32];
 	uint64_t done, all;
 	count(m, &done, &all);
-	buf_fmt(out, "%" PRIu64 "/%" PRIu64 " %s  ",
-	    (uint64_t)atomic_load(&m->mailboxes_done),
-	    (uint64_t)atomic_load(&m->mailboxes),
-	    meter_mailbox(m, name, sizeof(name)));
-	buf_fmt(out, "%s of %s  %s  %s/s", text_count(a, sizeof(a), done),
-	    text_count(b, sizeof(b), all),
-	    text_size(c, sizeof(c), atomic_load(&m->fetched_octets)),
-	    text_size(d, sizeof(d), (uint64_t)s->octet_rate));
-	int64_t left = eta(s, done, all);
-	if (left >= 0 && done < all)
-		buf_fmt(out, "  ETA %s", text_duration(a, sizeof(a), left));
+	add_mailboxes(out, m);
+	buf_fmt(out, "%s  %s", meter_mailbox(m, name, sizeof(name)),
+	    text_count(a, sizeof(a), done));
+	buf_fmt(out, " of %s", text_count(a, sizeof(a), all));
+	if (s->octet_rate < 1)
+		add_message_rate(out, s);
+	add_octets(out, s);
+	if (done < all)
+		add_eta(out, eta(s, all));
+}
+
+/* Volumes, of which it is known how much is read, or messages. */
+static void
+reading_line(struct buf *out, struct progress_screen *s)
+{
+	struct meter *m = s->meter;
+	char name[160], a[32];
+	uint64_t done, all, wanted = atomic_load(&m->wanted_octets);
+	count(m, &done, &all);
+	meter_mailbox(m, name, sizeof(name));
+	if (atomic_load(&m->mailboxes) > 0)
+		add_mailboxes(out, m);
+	else
+		buf_str(out, "reading ");
+	buf_str(out, name);
+	if (done > 0)
+		buf_fmt(out, "  %s", text_count(a, sizeof(a), done));
+	if (done > 0 && all > 0)
+		buf_fmt(out, " of %s", text_count(a, sizeof(a), all));
+	add_octets(out, s);
+	if (wanted > 0)
+		add_eta(out, eta(s, all));
 }
 
 static void
 line(struct buf *out, struct progress_screen *s)
 {
 	struct meter *m = s->meter;
-	char name[160], a[32];
+	char a[32];
 	int64_t left;
 	switch ((enum meter_phase)atomic_load(&m->phase)) {
 	case METER_CONNECTING:
 		buf_str(out, "connecting");
 		break;
 	case METER_LISTING:
-		buf_fmt(out, "listing %s  %s messages so far",
-		    meter_mailbox(m, name, sizeof(name)),
-		    text_count(a, sizeof(a), atomic_load(&m->listed)));
+		listing_line(out, s);
 		break;
 	case METER_COPYING:
 		copying_line(out, s);
@@ -148,6 +240,9 @@ line(struct buf *out, struct progress_screen *s)
 	case METER_SEALING:
 		sealing_line(out, m);
 		break;
+	case METER_READING:
+		reading_line(out, s);
+		break;
 	case METER_DONE:
 		break;
 	}
@@ -157,7 +252,7 @@ static void
 json_line(struct buf *out, struct progress_screen *s)
 {
 	static const char *const phases[] = { "connecting", "listing",
-		"copying", "paused", "sealing", "done" };
+		"copying", "paused", "sealing", "reading", "done" };
 	struct meter *m = s->meter;
 	uint64_t done, all;
 	char name[160];
@@ -171,18 +266,24 @@ json_line(struct buf *out, struct progress_screen *s)
 	}
 	buf_fmt(out,
 	    "{\"seconds\":%.3f,\"phase\":\"%s\",\"mailbox\":\"%s\","
-	    "\"mailboxes\":%" PRIu64 ",\"mailboxes_done\":%" PRIu64
-	    ",\"messages\":%" PRIu64 ",\"messages_done\":%" PRIu64
-	    ",\"octets\":%" PRIu64 ",\"settled\":%" PRIu64
-	    ",\"octets_per_second\":%.0f"
-	    ",\"eta_seconds\":%" PRId64 "}",
+	    "\"mailboxes\":%" PRIu64 ",\"mailboxes_done\":%" PRIu64,
 	    (double)(clock_mono_ms() - m->started) / 1000,
 	    phases[atomic_load(&m->phase)], utf8.data == NULL ? "" : utf8.data,
 	    (uint64_t)atomic_load(&m->mailboxes),
-	    (uint64_t)atomic_load(&m->mailboxes_done), all, done,
-	    (uint64_t)atomic_load(&m->fetched_octets),
-	    (uint64_t)atomic_load(&m->settled), s->octet_rate,
-	    eta(s, done, all));
+	    (uint64_t)atomic_load(&m->mailboxes_done));
+	/* How many there are may not be known. */
+	if (!m->reading || all > 0)
+		buf_fmt(out, ",\"messages\":%" PRIu64, all);
+	else
+		buf_str(out, ",\"messages\":null");
+	buf_fmt(out,
+	    ",\"messages_done\":%" PRIu64 ",\"messages_per_second\":%.0f"
+	    ",\"octets\":%" PRIu64 ",\"octets_wanted\":%" PRIu64
+	    ",\"settled\":%" PRIu64 ",\"octets_per_second\":%.0f"
+	    ",\"eta_seconds\":%" PRId64 "}",
+	    done, s->message_rate, (uint64_t)atomic_load(&m->fetched_octets),
+	    (uint64_t)atomic_load(&m->wanted_octets),
+	    (uint64_t)atomic_load(&m->settled), s->octet_rate, eta(s, all));
 	buf_free(&utf8);
 }
 
@@ -303,6 +404,7 @@ progress_start(const struct options *o, struct meter *meter)
 		return s;
 	if (s->how == PROGRESS_BAR)
 		log_set_screen(progress_clear_bar, NULL);
+	measure(s);
 	pthread_mutex_init(&s->lock, NULL);
 	pthread_cond_init(&s->woken, NULL);
 	if (pthread_create(&s->thread, NULL, show, s) != 0)

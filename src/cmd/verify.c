@@ -27,6 +27,7 @@ struct sealed_volume {
 	char run[40]; /* that sealed it, or replaced it: "" if none did */
 	uint8_t sha256[DIGEST_SIZE];
 	uint64_t frames; /* with messages */
+	uint64_t octets; /* to be read: its file, or an open one's messages */
 	bool open;       /* still a .part */
 	bool on_disk;    /* its sealed file was found */
 	bool in_manifest;
@@ -110,7 +111,9 @@ add_volume(void *arg, const struct index_volume *volume)
 	*to = (struct sealed_volume){ .open = volume->state == VOLUME_OPEN,
 		.replaced = volume->state == VOLUME_REPLACED,
 		.draft = volume->state == VOLUME_DRAFT,
-		.frames = volume->frames };
+		.frames = volume->frames,
+		.octets = volume->state == VOLUME_OPEN ? volume->plain
+						       : volume->committed };
 	memcpy(to->name, volume->name, sizeof(to->name));
 	memcpy(to->run, volume->sealed_run, sizeof(to->run));
 	memcpy(to->sha256, volume->sha256, sizeof(to->sha256));
@@ -165,6 +168,7 @@ check_index(struct verifying *v, struct err *err)
 {
 	bool ok = true;
 	char text[200];
+	meter_set_mailbox(&v->meter, "the index");
 	if (!index_check(v->archive.index, !v->o->quick, &ok, text, err))
 		return false;
 	if (!ok)
@@ -278,6 +282,7 @@ static bool
 check_manifests(struct verifying *v, struct err *err)
 {
 	v->seen = mem_array(v->run_count + 1, sizeof(*v->seen));
+	meter_set_mailbox(&v->meter, "manifests");
 	if (!manifest_check(v->archive.dir, manifest_says_volume,
 		manifest_has_hash, manifest_finding, v, err))
 		return false;
@@ -331,6 +336,7 @@ nowhere(void *arg, const void *data, size_t n, struct err *err)
 	(void)err;
 	(void)data;
 	v->sums.octets += n;
+	atomic_fetch_add(&v->meter.fetched_octets, n);
 
 	return true;
 }
@@ -349,9 +355,7 @@ check_sealed(struct verifying *v, size_t i, struct err *err)
 	v->sums.frames += sums.frames;
 	v->sums.catalog_rows += sums.catalog_rows;
 	v->sums.octets += sums.octets;
-	atomic_fetch_add(&v->meter.fetched_octets, sums.octets);
-	atomic_fetch_add(&v->meter.listed, sums.catalog_rows);
-
+	atomic_fetch_add(&v->meter.fetched, sums.catalog_rows);
 	if (!whole || sums.findings > 0)
 		return true;
 
@@ -389,6 +393,7 @@ check_open(
 		if (!reading_message(reading, row.row.sha256, nowhere, v, &why))
 			found(v, volume->name, row.row.entry, why.text);
 		v->messages++;
+		atomic_fetch_add(&v->meter.fetched, 1);
 	}
 	reading_close(&reading);
 	index_rows_close(&rows);
@@ -412,24 +417,54 @@ where_moved(void *arg, const char *volume, uint32_t frame, uint64_t offset,
 }
 
 static bool
+check_volume(struct verifying *v, size_t i, struct err *err)
+{
+	const struct sealed_volume *volume = &v->volumes[i];
+	if (volume->replaced || volume->draft)
+		tell_left_over(v, volume);
+	else if (!volume->open && !volume->on_disk)
+		found(v, volume->name, NULL, "the volume is missing");
+	else if (!volume->open)
+		return check_sealed(v, i, err);
+	else if (!v->o->quick)
+		return check_open(v, volume, err);
+
+	return true;
+}
+
+static bool
+is_read(const struct verifying *v, const struct sealed_volume *volume)
+{
+	return !volume->replaced && !volume->draft &&
+	       !(volume->open && v->o->quick);
+}
+
+static void
+was_read(void *arg, uint64_t octets)
+{
+	struct verifying *v = arg;
+	atomic_fetch_add(&v->meter.fetched_octets, octets);
+}
+
+static bool
 check_volumes(struct verifying *v, struct err *err)
 {
+	uint64_t octets = 0;
+	for (size_t i = 0; i < v->n; i++)
+		if (is_read(v, &v->volumes[i]))
+			octets += v->volumes[i].octets;
 	archive_reader_moved(v->reader, where_moved, v->archive.index);
+	archive_reader_watch(v->reader, was_read, v);
 	atomic_store(&v->meter.mailboxes, v->n);
-	for (size_t i = 0; i < v->n && !stop_asked(); i++) {
-		const struct sealed_volume *volume = &v->volumes[i];
-		meter_set_mailbox(&v->meter, volume->name);
-		bool ok = true;
-		if (volume->replaced || volume->draft)
-			tell_left_over(v, volume);
-		else if (!volume->open && !volume->on_disk)
-			found(v, volume->name, NULL, "the volume is missing");
-		else if (!volume->open)
-			ok = check_sealed(v, i, err);
-		else if (!v->o->quick)
-			ok = check_open(v, volume, err);
-		if (!ok)
+	atomic_store(&v->meter.wanted_octets, octets);
+	for (size_t i = 0, end = 0; i < v->n && !stop_asked(); i++) {
+		meter_set_mailbox(&v->meter, v->volumes[i].name);
+		if (!check_volume(v, i, err))
 			return false;
+		/* A damaged one may be longer, or end early. */
+		if (is_read(v, &v->volumes[i]))
+			end += v->volumes[i].octets;
+		atomic_store(&v->meter.fetched_octets, end);
 		atomic_fetch_add(&v->meter.mailboxes_done, 1);
 	}
 
@@ -532,7 +567,8 @@ command_verify(const struct options *o)
 	struct verifying v = { .o = o, .started = clock_unix() };
 	struct err err;
 	meter_start(&v.meter);
-	meter_set_phase(&v.meter, METER_COPYING);
+	v.meter.reading = true;
+	meter_set_phase(&v.meter, METER_READING);
 	struct progress_screen *screen = progress_start(o, &v.meter);
 	bool ok = read_portion(&v, &err) &&
 		  archive_port_read(&v.archive, o, o->args[0], &err) &&
@@ -541,6 +577,7 @@ command_verify(const struct options *o)
 		  check_index(&v, &err) && check_folder(&v, &err) &&
 		  check_manifests(&v, &err) && check_told(&v, &err) &&
 		  check_volumes(&v, &err);
+	meter_set_phase(&v.meter, METER_DONE);
 	progress_stop(&screen);
 	int code = finish(&v, ok ? NULL : &err);
 	archive_reader_close(&v.reader);

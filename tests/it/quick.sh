@@ -38,6 +38,7 @@ dump_imap alice >"$W/dump"
 assert_equal "$(wc -l <"$W/dump")" "$((messages + 1))" "messages at the source"
 expect_exit 0 haul alice
 assert_says "$W/out" "1 delivered"
+[ ! -s "$W/err" ] || fail "a run without a terminal says: $(cat "$W/err")"
 check_archive "$ARCHIVE"
 compare_archive "$W/dump" "$ARCHIVE" --account alice@127.0.0.1
 
@@ -136,14 +137,42 @@ expect_exit 0 haul alice --dry-run
 [ -z "$(find "$ARCHIVE" -name '*.zst*' 2>"$W/find.err")" ] ||
 	fail "a dry run wrote a volume"
 
-say "include, exclude, report"
+say "include, exclude, report, progress"
+# told EXPRESSION: the last line of --progress=json is so; all are JSON.
+told() {
+	jq -es 'length > 0 and all(.[]; has("eta_seconds") and
+		has("messages_per_second") and has("mailbox"))' "$W/err" >"$W/json" ||
+		fail "progress: $(cat "$W/err")"
+	tail -n 1 "$W/err" | jq -e "$1" >"$W/json" ||
+		fail "progress is not $1: $(tail -n 1 "$W/err")"
+}
 new_archive
 expect_exit 0 haul alice --include 'Projects' --exclude 'Projects/2026/**' \
-	--report "$W/report.json"
+	--report "$W/report.json" --progress=json
+told '.phase == "done" and .messages > 0 and .messages_done == .messages and
+	.messages_per_second > 0 and .octets == .octets_wanted and
+	.octets_per_second > 0 and .eta_seconds == 0'
 jq -e . "$W/report.json" >"$W/report.pretty"
 catalog "$ARCHIVE" | jq -r .mailbox | sort -u >"$W/mailboxes"
 assert_says "$W/mailboxes" '^Projects'
 assert_equal "$(grep -vc '^Projects' "$W/mailboxes")" 0 "mailboxes not asked for"
+
+say "progress of verify and export"
+expect_exit 0 mailhaul verify "$ARCHIVE" --progress=json
+size=$(sealed_volumes "$ARCHIVE" | xargs stat -c %s | awk '{ n += $1 } END { print n }')
+told ".phase == \"done\" and .octets == $size and .octets_wanted == $size and
+	.mailboxes_done > 0 and .messages == null and .messages_done > 0 and
+	.eta_seconds == 0"
+expect_exit 0 mailhaul verify "$ARCHIVE" --quick --progress=json
+told ".octets == $size and .octets_wanted == $size"
+kept=$(catalog "$ARCHIVE" | wc -l)
+expect_exit 0 mailhaul export "$ARCHIVE" "maildir:$W/progress" --progress=json
+told ".messages == $kept and .messages_done == $kept and .eta_seconds == 0 and
+	.octets > 0 and .octets == .octets_wanted"
+id=$(catalog "$ARCHIVE" | jq -r .sha256 | head -n 1)
+expect_exit 0 mailhaul export "$ARCHIVE" "maildir:$W/progress.1" --sha256 "$id" \
+	--progress=json
+told '.messages == null and .messages_done > 0 and .eta_seconds == -1'
 
 say "a report of verify"
 # verify_report CODE DIR: as JSON and as text.

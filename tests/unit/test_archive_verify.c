@@ -1,5 +1,7 @@
 #include "archive_rig.h"
 
+#include <sys/stat.h>
+
 Suite *suite_archive_verify(void);
 
 static void
@@ -493,6 +495,51 @@ START_TEST(quick_reads_no_frames_but_the_hash)
 }
 END_TEST
 
+struct told {
+	uint64_t octets;
+	unsigned times;
+};
+
+static void
+count_octets(void *arg, uint64_t octets)
+{
+	struct told *told = arg;
+	told->octets += octets;
+	told->times++;
+}
+
+START_TEST(tells_of_the_whole_file_piece_by_piece)
+{
+	struct err err = { 0 };
+	struct archive_reader *reader;
+	struct archive_verified sums;
+	struct told told = { 0 }, quick = { 0 };
+	struct stat st;
+	char path[600];
+	fill();
+	rig_seal(&rig);
+	snprintf(path, sizeof(path), "%s/volumes/%s.tar.zst", rig.dir,
+	    rig.sealed_name);
+	ck_assert_int_eq(stat(path, &st), 0);
+	rig_must(archive_reader_open(&reader, rig.dir, &err), &err);
+	archive_reader_watch(reader, count_octets, &told);
+	rig_must(archive_verify_volume(reader, rig.sealed_name, rig.sha256,
+		     false, NULL, NULL, &sums, &err),
+	    &err);
+	ck_assert_uint_eq(sums.findings, 0);
+	ck_assert_uint_eq(told.octets, st.st_size);
+	/* Each frame, and what lies behind them. */
+	ck_assert_uint_gt(sums.frames, 1);
+	ck_assert_uint_gt(told.times, sums.frames);
+	archive_reader_watch(reader, count_octets, &quick);
+	rig_must(archive_verify_volume(reader, rig.sealed_name, rig.sha256,
+		     true, NULL, NULL, &sums, &err),
+	    &err);
+	ck_assert_uint_eq(quick.octets, st.st_size);
+	archive_reader_close(&reader);
+}
+END_TEST
+
 static const struct catalog_row row_base = {
 	.account = "a@x",
 	.mailbox = "INBOX",
@@ -597,6 +644,7 @@ suite_archive_verify(void)
 	tcase_add_test(t, the_reader_survives_numbers_that_make_no_sense);
 	tcase_add_test(t, other_octets_than_archived_are_a_mismatch);
 	tcase_add_test(t, quick_reads_no_frames_but_the_hash);
+	tcase_add_test(t, tells_of_the_whole_file_piece_by_piece);
 	tcase_add_loop_test(t, a_row_of_other_facts_has_another_sum, 0, FACTS);
 	tcase_add_test(t, the_rows_of_a_catalog_are_summed);
 	suite_add_tcase(s, t);
