@@ -15,6 +15,7 @@
 #include "base/text.h"
 
 enum { BAR_MS = 200, LINES_MS = 5000, JSON_MS = 1000, RATE_WINDOW = 32 };
+enum { NAME_SIZE = 160, NAME_LEAST = 8 };
 
 struct progress_screen {
 	struct meter *meter;
@@ -29,6 +30,7 @@ struct progress_screen {
 		uint64_t octets, messages;
 	} past[RATE_WINDOW];
 	size_t ticks;
+	size_t name_width; /* of the mailbox in hand, in characters */
 	double octet_rate, message_rate; /* a second */
 };
 
@@ -108,13 +110,43 @@ eta(const struct progress_screen *s, uint64_t all)
 	return (int64_t)(left / s->octet_rate + 0.5);
 }
 
+static size_t
+characters(const char *text)
+{
+	size_t n = 0;
+	for (; *text != '\0'; text++)
+		n += ((unsigned char)*text & 0xc0) != 0x80;
+
+	return n;
+}
+
+/* What tells one from the other mostly stands at the end. */
+static void
+add_name(struct buf *out, const struct progress_screen *s)
+{
+	char name[NAME_SIZE];
+	const char *from = meter_mailbox(s->meter, name, sizeof(name));
+	size_t n = characters(name);
+	if (n > s->name_width) {
+		buf_str(out, "…");
+		for (n = n - s->name_width + 1; n > 0; n--)
+			for (from++; ((unsigned char)*from & 0xc0) == 0x80;)
+				from++;
+	}
+	buf_str(out, from);
+}
+
 static void
 sealing_line(struct buf *out, const struct meter *m)
 {
 	char a[32], b[32];
-	buf_fmt(out, "reading the sealed volume back  %s of %s",
-	    text_size(a, sizeof(a), atomic_load(&m->sealed_octets)),
-	    text_size(b, sizeof(b), atomic_load(&m->sealing_octets)));
+	uint64_t all = atomic_load(&m->sealing_octets);
+	if (all == 0)
+		buf_str(out, "sealing the volume");
+	else
+		buf_fmt(out, "reading the sealed volume back  %s of %s",
+		    text_size(a, sizeof(a), atomic_load(&m->sealed_octets)),
+		    text_size(b, sizeof(b), all));
 }
 
 static void
@@ -160,13 +192,16 @@ static void
 listing_line(struct buf *out, struct progress_screen *s)
 {
 	struct meter *m = s->meter;
-	char name[160], a[32];
+	char name[NAME_SIZE], a[32];
 	uint64_t done, all, listed = atomic_load(&m->listed);
 	count(m, &done, &all);
 	meter_mailbox(m, name, sizeof(name));
-	buf_fmt(out, "listing %s", name[0] == '\0' ? "mailboxes" : name);
-	if (name[0] == '\0')
+	if (name[0] == '\0') {
+		buf_str(out, "listing mailboxes");
 		return;
+	}
+	buf_str(out, "listing ");
+	add_name(out, s);
 	buf_fmt(out, "  %s", text_count(a, sizeof(a), listed));
 	if (all > listed)
 		buf_fmt(out, " of %s", text_count(a, sizeof(a), all));
@@ -179,12 +214,12 @@ static void
 copying_line(struct buf *out, struct progress_screen *s)
 {
 	struct meter *m = s->meter;
-	char name[160], a[32];
+	char a[32];
 	uint64_t done, all;
 	count(m, &done, &all);
 	add_mailboxes(out, m);
-	buf_fmt(out, "%s  %s", meter_mailbox(m, name, sizeof(name)),
-	    text_count(a, sizeof(a), done));
+	add_name(out, s);
+	buf_fmt(out, "  %s", text_count(a, sizeof(a), done));
 	buf_fmt(out, " of %s", text_count(a, sizeof(a), all));
 	if (s->octet_rate < 1)
 		add_message_rate(out, s);
@@ -198,15 +233,14 @@ static void
 reading_line(struct buf *out, struct progress_screen *s)
 {
 	struct meter *m = s->meter;
-	char name[160], a[32];
+	char a[32];
 	uint64_t done, all, wanted = atomic_load(&m->wanted_octets);
 	count(m, &done, &all);
-	meter_mailbox(m, name, sizeof(name));
 	if (atomic_load(&m->mailboxes) > 0)
 		add_mailboxes(out, m);
 	else
 		buf_str(out, "reading ");
-	buf_str(out, name);
+	add_name(out, s);
 	if (done > 0)
 		buf_fmt(out, "  %s", text_count(a, sizeof(a), done));
 	if (done > 0 && all > 0)
@@ -255,7 +289,7 @@ json_line(struct buf *out, struct progress_screen *s)
 		"copying", "paused", "sealing", "reading", "done" };
 	struct meter *m = s->meter;
 	uint64_t done, all;
-	char name[160];
+	char name[NAME_SIZE];
 	struct buf utf8 = { 0 };
 	count(m, &done, &all);
 	meter_mailbox(m, name, sizeof(name));
@@ -330,6 +364,26 @@ progress_put(enum progress_how how, struct buf *text)
 	buf_free(&out);
 }
 
+/* On a bar the name gives way to the numbers. */
+static void
+fit(struct buf *text, struct progress_screen *s)
+{
+	size_t width = columns() - 1;
+	s->name_width = NAME_SIZE;
+	line(text, s);
+	if (s->how != PROGRESS_BAR || text->len == 0)
+		return;
+	size_t all = characters(text->data);
+	if (all <= width)
+		return;
+	char name[NAME_SIZE];
+	size_t n = characters(meter_mailbox(s->meter, name, sizeof(name)));
+	size_t over = all - width;
+	s->name_width = n > over + NAME_LEAST ? n - over : NAME_LEAST;
+	buf_clear(text);
+	line(text, s);
+}
+
 static void
 draw(struct progress_screen *s)
 {
@@ -338,7 +392,7 @@ draw(struct progress_screen *s)
 	if (s->how == PROGRESS_JSON)
 		json_line(&text, s);
 	else
-		line(&text, s);
+		fit(&text, s);
 	progress_put(s->how, &text);
 	buf_free(&text);
 }
