@@ -94,6 +94,8 @@ CREATE TABLE volume (
                                          -- open sealed abandoned lost replaced draft
   committed INT NOT NULL DEFAULT 0,      -- octets of .part that are durable
   frames INT NOT NULL DEFAULT 0, plain INT NOT NULL DEFAULT 0,
+  cut INT NOT NULL DEFAULT 0,            -- manifests tell more of it than is
+                                         -- there: sealed, never gone on with
   sha256 BLOB, sealed_run INT REFERENCES run,
   replaced_by INT REFERENCES volume) STRICT; -- repack: all of it lies there now
 CREATE INDEX volume_by ON volume(replaced_by) WHERE replaced_by IS NOT NULL;

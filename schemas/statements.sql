@@ -425,7 +425,8 @@ UPDATE volume SET state = 1, sha256 = ?2, sealed_run = ?3 WHERE id = ?1;
 UPDATE volume SET state = 2 WHERE name = ?1 AND state = 0;
 -- name: volumes
 -- scan: a list of all volumes is what is asked for
-SELECT v.name, r.name, s.name, v.state, v.committed, v.frames, v.plain, v.sha256
+SELECT v.name, r.name, s.name, v.state, v.committed, v.frames, v.plain, v.cut,
+  v.sha256
 FROM volume v JOIN run r ON r.id = v.run LEFT JOIN run s ON s.id = v.sealed_run
 WHERE ?1 < 0 OR v.state = ?1 ORDER BY v.id;
 -- name: frame_put
@@ -936,6 +937,21 @@ WHERE s.volume = ?1 ORDER BY s.frame, s.off;
 SELECT r.content, r.frame, r.off, c.header_size
 FROM rebuild_body r JOIN content c ON c.id = r.content
 WHERE r.volume = ?1 ORDER BY r.frame, r.off;
+-- name: rebuild_cut
+UPDATE volume SET cut = 1 WHERE id = ?1 AND state = 0 AND cut = 0;
+-- name: rebuild_is_cut
+SELECT cut FROM volume WHERE id = ?1;
+-- rebuild_forget_*: all that was told to lie in a volume.
+-- name: rebuild_forget_stored
+DELETE FROM stored WHERE volume = ?1;
+-- name: rebuild_forget_bodies
+DELETE FROM rebuild_body WHERE volume = ?1;
+-- name: rebuild_forget_former
+DELETE FROM former WHERE volume = ?1;
+-- name: rebuild_forget_entries
+UPDATE delivery SET volume = NULL, entry = NULL, claim = 3, frame = NULL,
+  off = NULL, survivor = NULL
+WHERE volume = ?1;
 -- name: rebuild_unstore
 DELETE FROM stored WHERE content = ?1 AND volume = ?2;
 -- name: rebuild_unbody

@@ -324,6 +324,9 @@ struct index_volume {
 	char run[40], sealed_run[40];
 	enum index_volume_state state;
 	uint64_t committed, frames, plain;
+	/* OPEN: what lay behind its end was lost. It must be sealed as it is:
+	 * manifests name places there, which must stay empty. */
+	bool cut;
 	uint8_t sha256[32]; /* SEALED */
 };
 bool index_volumes(struct index *, int state,

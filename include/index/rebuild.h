@@ -111,6 +111,12 @@ bool rebuild_count(
  * *is_new: none did. */
 bool rebuild_kept(struct rebuild *, const char *run, const struct rebuild_row *,
     bool *is_new, struct err *);
+/* Manifests told of places behind the end of one that was still open: it lost
+ * its end, and index_volume.cut says so. */
+bool rebuild_is_cut(
+    struct rebuild *, const char *volume, bool *cut, struct err *);
+/* What was told of places in this volume is not true: it will tell itself. */
+bool rebuild_forget(struct rebuild *, const char *volume, struct err *);
 /* Nothing that lies in these frames of a volume is kept. */
 bool rebuild_damaged(struct rebuild *, const char *volume, const bool *damaged,
     size_t n, struct err *);

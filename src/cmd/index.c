@@ -220,21 +220,24 @@ frames_of_part(void *arg, const char *volume, struct frame_info **frames,
 }
 
 /* Manifests have told all that a volume's catalog says: a volume that is as it
- * was sealed, and has as many messages. */
+ * was sealed, and has as many messages. More are told of one that lost its end
+ * while it was open: other octets stand there now. */
 static bool
 is_told(struct rebuilding *b, const struct inventory_volume *v, bool *yes,
     struct err *err)
 {
 	uint64_t rows, known;
+	bool counted;
 	*yes = false;
 	if (v->damaged != NULL)
 		return true;
-	if (!inventory_catalog_count(b->archive.dir, v, &rows, yes, err) ||
+	if (!inventory_catalog_count(b->archive.dir, v, &rows, &counted, err) ||
 	    !rebuild_count(b->rebuild, v->name, &known, err))
 		return false;
-	*yes = *yes && rows == known;
+	*yes = counted && rows == known;
 
-	return true;
+	return !counted || known <= rows ||
+	       rebuild_forget(b->rebuild, v->name, err);
 }
 
 static bool
@@ -257,7 +260,10 @@ read_sealed(struct rebuilding *b, struct inventory_volume *v, struct err *err)
 static bool
 read_part(struct rebuilding *b, struct inventory_volume *v, struct err *err)
 {
-	bool is_new;
+	bool is_new, cut;
+	if (!rebuild_is_cut(b->rebuild, v->name, &cut, err) ||
+	    (cut && !rebuild_forget(b->rebuild, v->name, err)))
+		return false;
 	known_runs_open(
 	    &b->runs, b->archive.dir, v->name, b->open_run, &is_new);
 	b->run = b->open_run;

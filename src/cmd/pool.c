@@ -24,12 +24,24 @@ add_name(void *arg, const struct index_volume *v)
 }
 
 static bool
-open_names(
-    void *arg, char (**out)[KEPT_VOLUME_NAME], size_t *n, struct err *err)
+add_cut(void *arg, const struct index_volume *v)
 {
-	struct archive_port *p = arg;
+	return !v->cut || add_name(arg, v);
+}
+
+static bool
+add_usable(void *arg, const struct index_volume *v)
+{
+	return v->cut || add_name(arg, v);
+}
+
+static bool
+list(struct archive_port *p,
+    bool (*each)(void *arg, const struct index_volume *),
+    char (**out)[KEPT_VOLUME_NAME], size_t *n, struct err *err)
+{
 	struct names names = { 0 };
-	bool ok = index_volumes(p->index, VOLUME_OPEN, add_name, &names, err);
+	bool ok = index_volumes(p->index, VOLUME_OPEN, each, &names, err);
 	if (!ok) {
 		free(names.array);
 		names = (struct names){ 0 };
@@ -38,6 +50,14 @@ open_names(
 	*n = names.n;
 
 	return ok;
+}
+
+/* Those that can be gone on with. */
+static bool
+open_names(
+    void *arg, char (**out)[KEPT_VOLUME_NAME], size_t *n, struct err *err)
+{
+	return list(arg, add_usable, out, n, err);
 }
 
 struct looking {
@@ -105,12 +125,14 @@ seal_one(struct archive_port *p, const char *name, struct err *err)
 	return ok;
 }
 
-bool
-pool_seal(struct archive_port *p, size_t keep, struct err *err)
+static bool
+seal_but(struct archive_port *p,
+    bool (*each)(void *arg, const struct index_volume *), size_t keep,
+    struct err *err)
 {
 	char(*names)[KEPT_VOLUME_NAME];
 	size_t n;
-	if (!open_names(p, &names, &n, err))
+	if (!list(p, each, &names, &n, err))
 		return false;
 	bool ok = true;
 	for (size_t i = 0; ok && i + keep < n; i++)
@@ -118,6 +140,13 @@ pool_seal(struct archive_port *p, size_t keep, struct err *err)
 	free(names);
 
 	return ok;
+}
+
+bool
+pool_seal(struct archive_port *p, size_t keep, struct err *err)
+{
+	return seal_but(p, add_cut, 0, err) &&
+	       seal_but(p, add_usable, keep, err);
 }
 
 static bool
@@ -135,7 +164,7 @@ bool
 pool_sweep(struct archive_port *p, struct err *err)
 {
 	struct names names;
-	if (!open_names(p, &names.array, &names.n, err))
+	if (!list(p, add_name, &names.array, &names.n, err))
 		return false;
 	bool ok = archive_sweep(p->dir, is_known, &names, err);
 	free(names.array);

@@ -198,7 +198,8 @@ resume_volume(
 	return ok;
 }
 
-/* Only one volume is written at a time; others that were left are sealed. */
+/* Only one volume is written at a time; others that were left are sealed, and
+ * one that is not to be gone on with. */
 bool
 runs_continue_volumes(struct archive_port *p, struct err *err)
 {
@@ -210,7 +211,7 @@ runs_continue_volumes(struct archive_port *p, struct err *err)
 	bool ok = true;
 	for (size_t i = 0; ok && i < volumes->n; i++) {
 		ok = resume_volume(p, &volumes->array[i], err);
-		if (ok && i + 1 < volumes->n)
+		if (ok && (i + 1 < volumes->n || volumes->array[i].cut))
 			ok = haul_seal(
 			    p->index, &p->target, p->run, p->account, err);
 	}

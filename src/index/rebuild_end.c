@@ -142,6 +142,58 @@ rebuild_damaged(struct rebuild *r, const char *volume, const bool *damaged,
 	return ok;
 }
 
+bool
+rebuild_note_cut(struct rebuild *r, struct err *err)
+{
+	struct sql q;
+	if (r->volume.state != VOLUME_OPEN)
+		return true;
+	if (!sql_open(r->ix, SQL_REBUILD_CUT, &q, err))
+		return false;
+	sql_int(&q, r->volume.id);
+
+	return sql_run(&q, err);
+}
+
+bool
+rebuild_is_cut(
+    struct rebuild *r, const char *volume, bool *cut, struct err *err)
+{
+	struct sql q;
+	bool row;
+	*cut = false;
+	if (!rebuild_volume_id(r, volume, err) ||
+	    !sql_open(r->ix, SQL_REBUILD_IS_CUT, &q, err))
+		return false;
+	sql_int(&q, r->volume.id);
+	if (!sql_step(&q, &row, err))
+		return false;
+	*cut = row && sql_get_int(&q) != 0;
+	sql_close(&q);
+
+	return true;
+}
+
+bool
+rebuild_forget(struct rebuild *r, const char *volume, struct err *err)
+{
+	static const enum sql_name all[] = { SQL_REBUILD_FORGET_STORED,
+		SQL_REBUILD_FORGET_BODIES, SQL_REBUILD_FORGET_FORMER,
+		SQL_REBUILD_FORGET_ENTRIES };
+	struct sql q;
+	if (!rebuild_volume_id(r, volume, err))
+		return false;
+	for (size_t i = 0; i < sizeof(all) / sizeof(all[0]); i++) {
+		if (!sql_open(r->ix, all[i], &q, err))
+			return false;
+		sql_int(&q, r->volume.id);
+		if (!sql_run(&q, err))
+			return false;
+	}
+
+	return true;
+}
+
 /* ---- loss ---- */
 
 struct losing {

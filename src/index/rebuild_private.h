@@ -50,5 +50,7 @@ bool rebuild_box_id(struct rebuild *, const struct rebuild_box *, uint64_t run,
     uint64_t *id, struct err *);
 /* r->volume; .id 0: it was never told. */
 bool rebuild_volume_id(struct rebuild *, const char *name, struct err *);
+/* r->volume, if it is still open, is shorter than was told. */
+bool rebuild_note_cut(struct rebuild *, struct err *);
 
 #endif

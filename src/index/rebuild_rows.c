@@ -125,6 +125,22 @@ find_linked(struct rebuild *r, struct telling *t, bool *found, struct err *err)
 	return true;
 }
 
+/* Octets that stand at the place. */
+static uint64_t
+stored_size(const struct catalog_row *row)
+{
+	return row->claim == CLAIM_REFERENCE ? row->header_size : row->size;
+}
+
+/* A volume may be shorter than when a manifest told of it. */
+static bool
+is_inside(const struct rebuild *r, const struct catalog_row *row)
+{
+	return row->offset <= INT64_MAX &&
+	       (row->frame < r->volume.frames ||
+		   (row->frame == r->volume.frames && stored_size(row) == 0));
+}
+
 /* .volume stays 0 where the place isn't there, or can't be. */
 static bool
 take_place(struct rebuild *r, struct telling *t, struct err *err)
@@ -138,9 +154,10 @@ take_place(struct rebuild *r, struct telling *t, struct err *err)
 		return false;
 	if (r->volume.id == 0 || row->claim == CLAIM_KNOWN ||
 	    (r->volume.state != VOLUME_SEALED &&
-		r->volume.state != VOLUME_OPEN) ||
-	    row->frame > r->volume.frames || row->offset > INT64_MAX)
+		r->volume.state != VOLUME_OPEN))
 		return true;
+	if (!is_inside(r, row))
+		return rebuild_note_cut(r, err);
 	t->volume = r->volume.id;
 	if (t->told->unplaced && !find_linked(r, t, &found, err))
 		return false;

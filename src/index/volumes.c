@@ -133,6 +133,7 @@ read_volume(struct sql *q, struct index_volume *volume)
 	volume->committed = (uint64_t)sql_get_int(q);
 	volume->frames = (uint64_t)sql_get_int(q);
 	volume->plain = (uint64_t)sql_get_int(q);
+	volume->cut = sql_get_int(q) != 0;
 	sql_get_octets(q, volume->sha256, sizeof(volume->sha256));
 }
 
