@@ -14,11 +14,20 @@ COMPLETE = r"^complete: 3 listed = 3 delivered \+ 0 already$"
 KNOWN = r"^complete: 3 listed = 0 delivered \+ 3 already$"
 LOST_ONE = r"INCOMPLETE: 3 listed = 2 delivered \+ 0 already \+ 1 "
 
-Case = collections.namedtuple(
+ROW = collections.namedtuple(
     "Case", "name hooks exit says mode boxes options capability secret_in_clear"
-    " tries later hooks2 exit2 says2 mended honest gives asked",
+    " tries later hooks2 exit2 says2 mended honest gives asked logged",
     defaults=[0, COMPLETE, PLAIN, None, (), "IMAP4rev1", True, None,
-              None, None, None, None, None, True, (), True])
+              None, None, None, None, None, True, (), True, None])
+
+
+class Case(ROW):
+    """exit2, of the second haul, is exit's where a row says nothing of it."""
+    __slots__ = ()
+
+    def __new__(cls, *words, **named):
+        row = super().__new__(cls, *words, **named)
+        return row if row.exit2 is not None else row._replace(exit2=row.exit)
 
 
 # ---- building answers ----
@@ -203,11 +212,25 @@ def body_swells(conn, n, m):
         raise Hangup(b"")
 
 
-def listing_before_tls(conn, rest):
-    conn.answer('* LIST () "/" "Injected"\r\n* CAPABILITY IMAP4rev1 X-EVIL\r\n'
-                "@ OK go on\r\n")
+# Each untagged line that could outlive the clear part of a session.
+IN_CLEAR = ("* CAPABILITY IMAP4rev1 LOGINDISABLED X-EVIL\r\n"
+            '* LIST () "/" "Injected"\r\n* LSUB () "/" "Injected"\r\n'
+            "* STATUS Injected (MESSAGES 1)\r\n* SEARCH 1\r\n* FLAGS (x)\r\n"
+            "* 9 EXISTS\r\n* 9 RECENT\r\n* 1 EXPUNGE\r\n"
+            "* 1 FETCH (UID 9 FLAGS (\\Deleted))\r\n")
+
+
+def told_before_tls(conn, rest):
+    conn.answer(IN_CLEAR + "@ OK go on\r\n")
     conn.start_tls()
     return b""
+
+
+def clear_after_tls(conn, rest):
+    """OK; then plain text in a segment of its own, behind the hello."""
+    conn.answer("@ OK go\r\n")
+    conn.sock.recv(65536)
+    return "* OK hello again\r\n"
 
 
 def dated(*dates):
@@ -402,7 +425,7 @@ CASES = [
          None),
     Case("I16 I26 lines of other messages and unknown codes", unsolicited(
         "* 99 FETCH (UID 99 FLAGS () RFC822.SIZE 3)\r\n* OK [X-(] x\r\n"
-        "* OK [" + "X" * 9000 + "] y\r\n* NO [UNSEEN -1] z\r\n"), None, None),
+        "* OK [" + "X" * 9000 + "] y\r\n* NO [UNSEEN -1] z\r\n"), 0, None),
     Case("NIL date", lines(FULL.replace("{date}", "NIL"))),
     Case("no date, no size, no flags", lines("* {n} FETCH (UID {uid})"), 0,
          None),
@@ -544,9 +567,13 @@ CASES = [
         b"* 1 FETCH (BODYSTRUCTURE " + b"(" * 1000000 + b")" * 1000000
         + b")\r\n"), 1, r"4 listed = 3 delivered .* 1 unreadable"),
     *[Case(f"I13 {depth:,} parentheses in {word.decode()}",
-           nested(word, depth), None, None)
-      for word in (b"ENVELOPE", b"FLAGS", b"UID 1 FLAGS", b"INTERNALDATE")
-      for depth in (1000, 20000)],
+           nested(word, depth), code, None)
+      for word, code in ((b"ENVELOPE", 1), (b"FLAGS", 1), (b"UID 1 FLAGS", 0),
+                         (b"INTERNALDATE", 1))
+      for depth in (1000, 20000, 1000000)],
+    *[Case(f"I13 {depth:,} parentheses in an answer that is no FETCH",
+           unsolicited(b"* X-JUNK " + b"(" * depth + b")" * depth + b"\r\n"),
+           0, None) for depth in (1000, 20000, 1000000)],
     Case("I06 a literal of 20 MB that is no body", unsolicited(
         b"* 1 FETCH (X-JUNK {20000000}\r\n" + b"x" * 20000000 + b")\r\n"), 0,
         None),
@@ -569,7 +596,9 @@ CASES = [
     Case("T23 ALERT with escapes and a refusal", {
         "LOGIN": f"* OK [ALERT] {ESC}\r\n@ NO {ESC} no\r\n",
         "AUTHENTICATE": f"@ NO {ESC} no\r\n"}, 5, "refused", tries=1),
-    Case("T11 CAPABILITY BAD", {"CAPABILITY": "@ BAD what\r\n"}, None, None),
+    Case("T11 CAPABILITY BAD", {"CAPABILITY": "@ BAD what\r\n"}, 6, None),
+    Case("T11 CAPABILITY BAD before STARTTLS", {"CAPABILITY":
+         "@ BAD what\r\n"}, 6, None, STARTTLS, secret_in_clear=False),
     Case("T24 LOGINDISABLED", {}, 5, None, capability="IMAP4rev1 LOGINDISABLED",
          mended="IMAP4rev1", secret_in_clear=False),
     Case("no greeting but HTTP", {"greeting":
@@ -651,11 +680,11 @@ CASES = [
     Case("T14 STARTTLS +", {"STARTTLS": "+ go on\r\n"}, 6, None, STARTTLS,
          secret_in_clear=False),
     Case("T15 STARTTLS OK, then plain text goes on", {
-        "STARTTLS": "@ OK go\r\n* OK hello again\r\n"}, 6, None, STARTTLS,
+        "STARTTLS": clear_after_tls}, 6, "does not speak TLS", STARTTLS,
         secret_in_clear=False),
     Case("T16 octets behind STARTTLS's OK", inject(
         b"* CAPABILITY IMAP4rev1 AUTH=PLAIN\r\n"), 6, None, STARTTLS,
         secret_in_clear=False),
-    Case("T17 a LIST before TLS does not survive", {
-        "STARTTLS": listing_before_tls}, mode=STARTTLS, secret_in_clear=False),
+    Case("T17 what is said before STARTTLS's OK does not survive", {
+        "STARTTLS": told_before_tls}, mode=STARTTLS, secret_in_clear=False),
 ]

@@ -11,9 +11,10 @@ trusted: where MESSAGES doesn't fit, everything is looked at. A lie of any of
 these kinds costs no mail that the server shows once it has become honest.
 """
 import os
+import re
 
-from hostile_cases import (EMPTY, ESC, STARTTLS, TLS, Case,
-                           endless, examine, hang_up, listed, names,
+from hostile_cases import (EMPTY, ESC, IN_CLEAR, STARTTLS, TLS, Case,
+                           endless, examine, hang_up, listed, names, refuse,
                            unsolicited)
 from scripted_imap import Hangup, Message, literal, mail, three
 
@@ -132,6 +133,15 @@ def turncoat(conn, rest):
     conn.send("* OK [UIDVALIDITY 99] changed\r\n")
 
 
+def behind(text):
+    """The honest listing, then that."""
+    def hook(conn, rest):
+        conn.do_lines(rest)
+        conn.send(text)
+        return b""
+    return {"LINES": hook}
+
+
 def garbage_record(conn, n, m):
     os.write(conn.sock.fileno(), b"\x17\x03\x03\xff\xff" + b"junk" * 50)
     raise Hangup(b"")
@@ -183,6 +193,15 @@ def challenge(*lines):
             conn.send(line)
         return None
     return {"LOGIN": hook, "AUTHENTICATE": hook}
+
+
+# What a screen or a log must never show as it is: controls of both kinds, what
+# turns the direction, ends a line, or is no text; and a line that looks ours.
+FORGED = ("a\rb\x1b[31mc\x08d\u202ee\u2028f\udc9b2J\u009bg\u2066h\ufeff"
+          "\rmailhaul: complete: 9 listed = 9 delivered")
+FORGED_SHOWN = re.escape(
+    r"a\x0db\x1b[31mc\x08d\u{202e}e\u{2028}f\x9b2J\u{009b}g\u{2066}h\u{feff}"
+    r"\x0dmailhaul: complete: 9")
 
 
 def logout(data, times=1):
@@ -242,9 +261,9 @@ LIVES = [
         "* VANISHED ((EARLIER)) 1", "* VANISHED (LATER) 1:3",
         '* VANISHED (EARLIER) "1:3"', "* VANISHED (EARLIER) *",
         "* VANISHED (EARLIER) 2")),
-    lives("I31 VANISHED, 20 MB in one line", {"CHANGES": big_vanished}, None,
+    lives("I31 VANISHED, 20 MB in one line", {"CHANGES": big_vanished}, 6,
           None),
-    lives("I31 VANISHED, 18 MB in ten lines", {"CHANGES": ten_vanished}, None,
+    lives("I31 VANISHED, 18 MB in ten lines", {"CHANGES": ten_vanished}, 0,
           None),
     lives("VANISHED of the future", changes(
         "* VANISHED (EARLIER) 2,4:4294967295",
@@ -255,7 +274,7 @@ LIVES = [
         "* 9 FETCH (UID 99 FLAGS (\\Deleted) MODSEQ (6))",
         "* 9 FETCH (UID 4294967295 FLAGS () MODSEQ (6))",
         "* 9 FETCH (UID 4294967296 FLAGS ())", "* 9 FETCH (UID 0 FLAGS ())",
-        "* VANISHED (EARLIER) 2"), None, None),
+        "* VANISHED (EARLIER) 2"), 0, None),
     lives("CHANGEDSINCE answered with odd MODSEQs", changes(
         "* 1 FETCH (UID 1 FLAGS (\\Flagged) MODSEQ (0))",
         f"* 1 FETCH (UID 1 FLAGS (\\Flagged) MODSEQ ({HUGE}))",
@@ -263,11 +282,11 @@ LIVES = [
         "* 1 FETCH (UID 1 FLAGS (\\Flagged) MODSEQ (-1))",
         "* 1 FETCH (UID 1 FLAGS (\\Flagged) MODSEQ NIL)",
         "* 1 FETCH (MODSEQ (5) UID 1 FLAGS (\\Flagged))",
-        "* VANISHED (EARLIER) 2"), None, None),
+        "* VANISHED (EARLIER) 2"), 0, None),
     lives("CHANGEDSINCE without UID, without flags, twice", changes(
         "* 1 FETCH (FLAGS (\\Seen) MODSEQ (6))", "* 1 FETCH (UID 1 MODSEQ (6))",
         "* 1 FETCH (UID 1 FLAGS (\\Seen))", "* 1 FETCH (UID 1 FLAGS ())",
-        "* 2 FETCH (UID 3 FLAGS (foo(bar) NIL))"), None, None),
+        "* 2 FETCH (UID 3 FLAGS (foo(bar) NIL))"), 0, None),
     lives("CHANGEDSINCE answered with bodies", changes(
         "* 1 FETCH (UID 1 BODY[] {3}\r\nabc FLAGS ())",
         "* VANISHED (EARLIER) 2")),
@@ -284,7 +303,7 @@ LIVES = [
     lives("what CHANGEDSINCE leaves out has the flags it had: trusted",
           changes(), says2=SAME, later=flags_only),
     lives("a flood of changes", {"CHANGES": lambda c, r: c.send(
-        b"* 1 FETCH (UID 1 FLAGS (\\Seen))\r\n" * 300000)}, None, None),
+        b"* 1 FETCH (UID 1 FLAGS (\\Seen))\r\n" * 300000)}, 0, None),
     lives("unsolicited flags amid everything", unsolicited(
         "* 1 FETCH (FLAGS (\\Deleted))\r\n* 3 FETCH (UID 3 FLAGS ())\r\n"
         "* 77 FETCH (FLAGS (\\Deleted))\r\n")),
@@ -310,10 +329,10 @@ LIVES = [
 
     # ---- SEARCH and ESEARCH ----
     lives("ESEARCH of all there can be", search(
-        '* ESEARCH (TAG "{tag}") UID ALL 1:4294967295\r\n@ OK done\r\n'), None,
+        '* ESEARCH (TAG "{tag}") UID ALL 1:4294967295\r\n@ OK done\r\n'), 0,
         None, capability=CONDSTORE),
     lives("ESEARCH of nothing", search(
-        '* ESEARCH (TAG "{tag}") UID\r\n@ OK done\r\n'), None, None,
+        '* ESEARCH (TAG "{tag}") UID\r\n@ OK done\r\n'), 0, None,
         capability=CONDSTORE),
     lives("ESEARCH for another tag", search(
         '* ESEARCH (TAG "zzz") UID ALL 1:2\r\n@ OK done\r\n'),
@@ -322,13 +341,13 @@ LIVES = [
     lives("ESEARCH junk", search(
         '* ESEARCH (TAG "{tag}") UID ALL 3,1:x,,*,0,9999999999 COUNT (\r\n'
         "* ESEARCH\r\n* ESEARCH (((\r\n* SEARCH x 1 y 3\r\n@ OK done\r\n"),
-        None, None, capability=CONDSTORE),
+        0, None, capability=CONDSTORE),
     lives("SEARCH NO", search("@ NO no\r\n"), capability=CONDSTORE),
     lives("I27 SEARCH with a million UIDs and repeats",
-          {"SEARCH": million_found}, None, None,
+          {"SEARCH": million_found}, 0, None,
           capability="IMAP4rev1 ENABLE CONDSTORE"),
     lives("SEARCH names what is gone and leaves out what is there", search(
-        "* SEARCH 2\r\n@ OK done\r\n"), None, None,
+        "* SEARCH 2\r\n@ OK done\r\n"), 0, None,
         capability="IMAP4rev1 ENABLE CONDSTORE"),
 
     # ---- what STATUS says ----
@@ -360,10 +379,9 @@ LIVES = [
     *[lives(f"MESSAGELIMIT={n}", {}, capability=QRESYNC + f" MESSAGELIMIT={n}")
       for n in ("1", "0", "2", "99999999999", "x", "")],
     lives("every answer was cut by MESSAGELIMIT", {
-        "LINES": lambda c, r: c.do_lines(r) or c.send(
-            "* OK [MESSAGELIMIT 1] cut\r\n"),
+        **behind("* OK [MESSAGELIMIT 1] cut\r\n"),
         "CHANGES": changes(end="@ OK [MESSAGELIMIT 1 2] cut")["CHANGES"]},
-        None, None),
+        0, None),
     lives("one EMAILID for mail of other sizes", {}, later=same_email_arrives,
           boxes=same_email_ids(1, 2, 3), capability=ALL,
           says2=r"^complete: 4 listed = 1 delivered \+ 3 already"),
@@ -382,7 +400,7 @@ LIVES = [
 
     # ---- UIDVALIDITY and UIDNEXT ----
     lives("I24 another UIDVALIDITY at each EXAMINE", {
-        "EXAMINE": every_examine}, None, None, later=nothing,
+        "EXAMINE": every_examine}, 1, None, later=nothing,
         capability="IMAP4rev1"),
     lives("I24 UIDVALIDITY changes amid the listing", {"LINES": turncoat}, 1,
           "UIDVALIDITY changed", later=nothing, capability="IMAP4rev1"),
@@ -403,16 +421,16 @@ LIVES = [
     lives("EXISTS 0, though all is there", examine(
         "* 0 EXISTS", "* OK [UIDVALIDITY 7] v", "* OK [UIDNEXT 5] n"), 0, None,
         capability="IMAP4rev1"),
-    lives("LIST shows nothing any more", {"LIST": "@ OK done\r\n"}, None, None,
+    lives("LIST shows nothing any more", {"LIST": "@ OK done\r\n"}, 0, None,
           boxes=TWO),
     lives("LIST leaves one out that STATUS knows", {"LIST":
-          KNOWN_LIST + "@ OK done\r\n"}, None, None, boxes=TWO),
+          KNOWN_LIST + "@ OK done\r\n"}, 0, None, boxes=TWO),
     lives("LIST leaves one out, STATUS says NONEXISTENT", {
         "LIST": KNOWN_LIST + "@ OK done\r\n",
         "STATUS": "@ NO [NONEXISTENT] gone\r\n"}, 0,
         r"gone since last run +", boxes=TWO),
     lives("LIST leaves one out, STATUS says NO to all", {
-        "LIST": KNOWN_LIST + "@ OK done\r\n", "STATUS": "@ NO no\r\n"}, None,
+        "LIST": KNOWN_LIST + "@ OK done\r\n", "STATUS": "@ NO no\r\n"}, 1,
         "Old is not listed, but the server doesn't say that it is gone",
         boxes=TWO),
     lives("LIST refused ends nothing", {"LIST": "@ NO not today\r\n"}, 1,
@@ -424,9 +442,9 @@ LIVES = [
     # ---- expunges meanwhile ----
     Case("I23 EXPUNGE during the bodies", {"body": vanishing}, 0, None),
     Case("I23 EXPUNGE of everything during the bodies", {
-        "BODIES": lambda c, r: c.send("* 1 EXPUNGE\r\n" * 3)}, None, None),
+        "BODIES": lambda c, r: c.send("* 1 EXPUNGE\r\n" * 3)}, 0, None),
     Case("I24 UIDVALIDITY changes amid the first listing",
-         {"LINES": turncoat}, None, None),
+         {"LINES": turncoat}, 1, None),
     lives("VANISHED during the bodies", {"BODIES": lambda c, r: c.send(
         "* VANISHED 1:4294967295\r\n")}, 0, None),
 
@@ -442,25 +460,24 @@ LIVES = [
          f'* ID ("name" "{ESC}" "x\r\n* ID (((\r\n@ NO no\r\n'},
          capability=ALL),
     Case("CAPABILITY of 60 KB", {"CAPABILITY": "* CAPABILITY IMAP4rev1 "
-         + "X-Y " * 15000 + "\r\n@ OK done\r\n"}, None, None),
+         + "X-Y " * 15000 + "\r\n@ OK done\r\n"}, 0, None),
     Case("names in raw UTF-8, and what is none", {
         "ENABLE": "* ENABLED UTF8=ACCEPT\r\n@ OK done\r\n", **listed(
             '() "/" INBOX', '() "/" "Entw\u00fcrfe"', '() "/" "b\udcffd"')},
         boxes=names("INBOX", "Entw\u00fcrfe", "b\udcffd"),
-        capability=BASIC + " UTF8=ACCEPT", exit=None, says=None, honest=False),
+        capability=BASIC + " UTF8=ACCEPT", says=None, honest=False),
 
     # ---- WIRE 8: what breaks a parser of sessions ----
     Case("I13 20,000 nested parentheses during the login", challenge(
-        b"* 1 FETCH (BODYSTRUCTURE " + NESTED + b")\r\n"), None, None),
+        b"* 1 FETCH (BODYSTRUCTURE " + NESTED + b")\r\n"), 0, None),
     Case("BADCHARSET in a + line and before it", challenge(
-        '* OK [BADCHARSET ("x")] hm\r\n', '* NO [BADCHARSET (((\r\n'), None,
+        '* OK [BADCHARSET ("x")] hm\r\n', '* NO [BADCHARSET (((\r\n'), 0,
         None),
     Case("I01 a literal of 4 GiB during the login", challenge(
         "* OK {4294967295}\r\nx\r\n", "* CAPABILITY {4294967295}\r\n"), 6,
         "was silent for 1 s", options=("--timeout", "1")),
-    Case("a bare OK", {"LOGIN": "@ OK\r\n", "AUTHENTICATE": "@ OK\r\n",
-                       "LINES": lambda c, r: c.do_lines(r) or c.send("\r\n")},
-         None, None),
+    Case("a bare OK, and a blank line behind data", {
+        "LOGIN": "@ OK\r\n", "AUTHENTICATE": "@ OK\r\n", **behind("\r\n")}),
     Case("an endless line during the login", {"LOGIN": endless(
         b"* OK ", b"x" * 65536, 64 << 20), "AUTHENTICATE": endless(
             b"* OK ", b"x" * 65536, 64 << 20)}, 6, None),
@@ -479,16 +496,15 @@ LIVES = [
         "* SEARCH 1:3\r\n* ESEARCH UID ALL 1:4294967295\r\n"
         '* STATUS INBOX (MESSAGES 0)\r\n* LIST () "/" Evil\r\n'
         "* VANISHED 1:*\r\n* ENABLED UIDONLY\r\n* 0 EXISTS\r\n* 0 RECENT\r\n"
-        "* FLAGS ((((\r\n* QUOTA\r\n* BYE me not\r\n"), None, None),
+        "* FLAGS ((((\r\n* QUOTA\r\n")),
+    Case("a BYE nobody asked for, amid the listing", unsolicited(
+        "* BYE me not\r\n"), 6, "me not"),
     Case("N15 keywords that are commands", {}, boxes={"INBOX": [
         Message(1, mail(1), flags='kw {3}\r\nA3 "A4\\" DELETE INBOX" \\Seen'),
-        Message(2, mail(2)), Message(3, mail(3))]}, exit=None, says=None,
+        Message(2, mail(2)), Message(3, mail(3))]}, says=None,
         honest=False),
-    Case("O03 O04 escapes, CR, bidi and newlines in what is logged", {
-        "LINES": lambda c, r: c.send(
-            "* OK [ALERT] a\rb\x1b[31mc\x08d\u202ee\u2028f\x9b2J\r\n"
-            "* NO fake\rmailhaul: complete: 9 listed = 9 delivered\r\n")},
-        0, None),
+    Case("O03 O04 escapes, CR, bidi and newlines in what is logged",
+         refuse(2, f"NO {FORGED}"), 1, FORGED_SHOWN, logged=FORGED_SHOWN),
     Case("O05 addresses and subjects in no character set", {}, boxes={
         "INBOX": [Message(1, b"Subject: \xff\xfe\x80 =?x?b?////?=\r\n"
                           b"From: =cmd|' /C calc'!A0 <\xc3>\r\n"
@@ -512,11 +528,9 @@ LIVES = [
             "@ OK go\r\n" + "".join(f"{c.tag[:-1]}{n} OK in\r\n"
                                     for n in range(1, 6))) or ""}, 6, None,
          STARTTLS, secret_in_clear=False),
-    Case("T17 what was said before TLS does not survive", {
+    Case("T17 what is said with the greeting does not survive", {
         "greeting": "* OK [CAPABILITY IMAP4rev1 LOGINDISABLED] hello\r\n"
-        '* LIST () "/" Evil\r\n* 9 EXISTS\r\n* SEARCH 1\r\n* FLAGS (x)\r\n'
-        "* STATUS Evil (MESSAGES 1)\r\n* 1 EXPUNGE\r\n"}, None, None, STARTTLS,
-         secret_in_clear=False),
+        + IN_CLEAR}, mode=STARTTLS, secret_in_clear=False),
     Case("T25 only LOGIN and PLAIN are offered before TLS", {},
          mode=STARTTLS, capability="IMAP4rev1 AUTH=PLAIN AUTH=LOGIN",
          secret_in_clear=False),

@@ -39,7 +39,9 @@ SECRETS = [PASSWORD.encode().lower()] + [
     for said in (PASSWORD, f"\0alice\0{PASSWORD}")]
 RSS_MAX = 256 << 20
 CRASHES = (97, 98, 99, 134, 139)
-CONTROLS = re.compile(rb"[\x00-\x08\x0b-\x1f\x7f]")
+# C0 and C1, what turns the direction or ends a line, and what is no text.
+CONTROLS = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f"
+                      "\u2028-\u202e\u2066-\u2069\ufeff\udc80-\udcff]")
 HARMFUL = {"DELETE", "CREATE", "STORE", "EXPUNGE", "RENAME", "APPEND"}
 
 
@@ -48,8 +50,12 @@ def flags_of(text):
     return sorted(w.lower() for w in text.split() if w.lower() != "\\recent")
 
 
+def has_controls(octets):
+    return CONTROLS.search(octets.decode("utf-8", "surrogateescape"))
+
+
 # A case that got lost, or was added without being counted, is noticed.
-ALL = 239
+ALL = 248
 SOAK_ONLY = ("I06 a body of 600 MB",)
 
 
@@ -130,7 +136,7 @@ class Player:
             wrong.append(f"doesn't say: {says}")
         if rss > self.rss_max:
             wrong.append(f"{rss >> 20} MiB of memory")
-        if CONTROLS.search(output):
+        if has_controls(output):
             wrong.append("raw control octets on the screen")
         if tells(output):
             wrong.append("the password on the screen")
@@ -147,6 +153,16 @@ class Player:
         return wrong, code, text, rss
 
     @staticmethod
+    def logs(archive):
+        folder, text = os.path.join(archive, "runs"), ""
+        for name in os.listdir(folder):
+            if name.endswith(".log"):
+                with open(os.path.join(folder, name),
+                          encoding="utf-8") as file:
+                    text += file.read()
+        return text
+
+    @staticmethod
     def secrets(archive):
         """No form of the password in any file, also not in what is
         compressed; no controls in logs."""
@@ -161,7 +177,7 @@ class Player:
                         capture_output=True).stdout
                 if tells(octets):
                     wrong.append(f"the password in {name}")
-                if name.endswith(".log") and CONTROLS.search(octets):
+                if name.endswith(".log") and has_controls(octets):
                     wrong.append(f"control octets in {name}")
         return wrong
 
@@ -261,7 +277,7 @@ class Player:
         if ended.returncode not in (0, 1):
             return [f"find: exit {ended.returncode}: {ended.stderr[-600:]}"]
         return (["raw control octets of find"]
-                if CONTROLS.search(ended.stdout + ended.stderr) else [])
+                if has_controls(ended.stdout + ended.stderr) else [])
 
     def reading(self, *words):
         return subprocess.run([self.o.program, *words], capture_output=True,
@@ -277,6 +293,8 @@ class Player:
                                             case.says)
         wrong += self.login_findings(case, server)
         wrong += untold(case.hooks, server, "first", case.asked)
+        if case.logged and not re.search(case.logged, self.logs(archive)):
+            wrong.append(f"no log says: {case.logged}")
         more, rows = self.archive_findings(case, given, archive, text, code, 0)
         wrong += more
         texts = [text]
@@ -371,6 +389,9 @@ def main():
     if options.sample < 1:
         cases = [c for c in cases if c.name not in SOAK_ONLY]
         cases = rng.sample(cases, round(len(cases) * options.sample))
+    uncoded = [c.name for c in every if None in (c.exit, c.exit2)]
+    if uncoded:
+        sys.exit(f"FAILED: no exit code beside {uncoded}")
     known = {c.name for c in every}
     if len(known) != ALL + COUNT or len(every) != ALL + COUNT:
         sys.exit(f"FAILED: {len(every)} cases, not {ALL + COUNT}, or a name"
