@@ -6,10 +6,12 @@ frames, hardlinks, references, flags that changed, mail that went. Then each
 play flips one bit of one file:
 
 - a volume: verify has to name it (exit 7 or 9), and every message of which no
-  octet lies in the damaged frame is exported as it was;
+  octet lies in the damaged frame is exported as it was; unpack.sh, which can't
+  go on behind a damaged frame, gives everything of the other volumes, and names
+  each file that it wrote otherwise or not at all, or ends with 0 and has all;
 - a manifest: verify names it, and every message is exported;
 - the index: where a flip changes what any table holds, or integrity_check,
-  verify has to say so. What no volume and no manifest tells is beyond it: see
+  verify has to say so, by the index's name. What no volume and no manifest tells is beyond it: see
   ONLY_INDEX. Every message is exported as it was, or the program says that the
   index is damaged; and `mailhaul index --rebuild` gives everything back.
 """
@@ -17,6 +19,7 @@ import collections
 import hashlib
 import os
 import random
+import re
 import shutil
 import sqlite3
 import subprocess
@@ -74,6 +77,9 @@ class Archive:
         self.dir = os.path.join(cwd, "archive")
         self.frames = {v: frames_of(v) for v in self.files("volumes")}
         self.messages, _ = self.export(self.dir, cwd)
+        self.unpacked, ended = self.unpack(self.dir, cwd)
+        if ended.code:
+            sys.exit(f"unpack.sh of what nobody damaged: {ended}")
         self.parts = self.placed()
         self.tables = dump(os.path.join(self.dir, "mailhaul.db"))
 
@@ -94,6 +100,23 @@ class Archive:
                 for name in files:
                     with open(os.path.join(folder, name), "rb") as file:
                         found[hashlib.sha256(file.read()).hexdigest()] += 1
+        shutil.rmtree(into, ignore_errors=True)
+        return found, ended
+
+    def unpack(self, archive, cwd):
+        """{path: sha256} of what unpack.sh wrote, and its end."""
+        into = os.path.join(cwd, "unpacked")
+        shutil.rmtree(into, ignore_errors=True)
+        script = os.path.join(os.environ["TOP"], "src/archive/unpack.sh")
+        ended = self.stage.run(["dash", script, archive, into], cwd)
+        found = {}
+        for folder, _, files in os.walk(into):
+            if os.path.basename(folder) == "cur":
+                for name in files:
+                    path = os.path.join(folder, name)
+                    with open(path, "rb") as file:
+                        found[os.path.relpath(path, into)] = hashlib.sha256(
+                            file.read()).hexdigest()
         shutil.rmtree(into, ignore_errors=True)
         return found, ended
 
@@ -241,7 +264,40 @@ class Plays:
                 if any(volume == short and first < high and last > low
                        for volume, first, last in parts for low, high in hit)}
         self.stage.counts["by volume" if hit else "by seek table"] += 1
-        return wrong + self.kept(cwd, archive, lost)
+        wrong += self.kept(cwd, archive, lost)
+        # Many processes: not for each flip of a sample.
+        if self.stage.o.soak or bit // 8 % 4 == 0:
+            wrong += self.unpacked(cwd, archive, os.path.basename(name))
+        return wrong
+
+    def unpacked(self, cwd, archive, volume):
+        """unpack.sh says of each file whether it is as it was."""
+        good = self.good.unpacked
+        found, ended = self.good.unpack(archive, cwd)
+        other = {p for p in good.keys() | found.keys()
+                 if found.get(p) != good.get(p)}
+        self.stage.counts["unpacked whole" if not other
+                          else "unpacked in part"] += 1
+        self.stage.codes[ended.code] += 1
+        if ended.code == 0:
+            return ["unpack.sh lost mail and said 0"] if other else []
+        wrong = []
+        if ended.code != 1:
+            wrong.append(f"unpack.sh: exit {ended.code}: {ended.text[-800:]}")
+        said = set(ended.text.splitlines())
+        silent = [p for p in other if "  " + p not in said]
+        # The catalog is what names; a volume without one is named itself.
+        if silent and not re.search(f"(NO CATALOG in|DAMAGED|REFUSED)"
+                                    f" {re.escape(volume)}", ended.text):
+            wrong.append(f"unpack.sh says nothing of {silent[:3]}:"
+                         f" {ended.text[-800:]}")
+        elsewhere = {sha for sha, parts in self.good.parts.items()
+                     if all(v + ".tar.zst" != volume for v, _, _ in parts)}
+        lost = elsewhere & set(good.values()) - set(found.values())
+        if lost:
+            wrong.append(f"unpack.sh lost {len(lost)} messages of other"
+                         f" volumes: {ended.text[-800:]}")
+        return wrong
 
     def manifest(self, cwd, name, bit):
         archive = self.flip(cwd, name, bit)
@@ -259,6 +315,11 @@ class Plays:
         wrong = []
         if verify.code not in (0, 7, 9):
             wrong.append(f"verify: exit {verify.code}: {verify.text[-800:]}")
+        # Not by the command to make it anew.
+        if verify.code and not re.search(
+                r"^(?! *Then: ).*(mailhaul\.db|\bthe index\b)", verify.text,
+                re.M):
+            wrong.append(f"verify doesn't name the index: {verify.text[-800:]}")
         if verify.code == 0 and not harmless:
             if columns is None or not beyond_verify(columns):
                 wrong.append(f"verify found nothing: {columns}")
@@ -339,7 +400,10 @@ def main():
     good = stage.play_all(plays.table(n))
     counts = ", ".join(f"{k} {v}" for k, v in sorted(stage.counts.items()))
     print(f"== damage: {4 * n} bits turned: {counts};"
+          f" unpack.sh ended {dict(stage.codes)};"
           f" {len(stage.findings)} plays failed")
+    if not stage.counts["unpacked in part"] and not stage.o.only:
+        sys.exit("FAILED: unpack.sh never met what it can't unpack")
     sys.exit(0 if good and not stage.findings else 1)
 
 

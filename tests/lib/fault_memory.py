@@ -110,7 +110,8 @@ class Memory(Stage):
         chosen = (numbers if self.o.soak else
                   sorted(self.random.sample(numbers, self.o.most)))
         plays = [self.one(n, ONCE) for n in chosen]
-        plays += [self.one(n, FOR_GOOD) for n in chosen[::4]]
+        plays += [self.one(n, FOR_GOOD)
+                  for n in chosen[::1 if self.o.soak else 4]]
         self.play_all(plays)
         print(f"== {self.codes[ABORTED]} aborts, {self.wordless} of them"
               f" without a word; {self.careless} crashes in libarchive")

@@ -295,16 +295,19 @@ class Stage:
 
     def end(self, least):
         """The closing line; the exit code."""
-        done = self.counts["injected"]
+        done, late = self.counts["injected"], self.counts["late"]
         each = ", ".join(f"{k[3:]} {v}" for k, v in sorted(self.counts.items())
                          if k.startswith("by "))
         codes = ", ".join(f"{k}: {v}" for k, v in sorted(
             self.codes.items(), key=str))
-        print(f"== faults: {done} injected ({each}), {done} reached,"
-              f" {self.counts['late']} ended before;"
+        print(f"== faults: {done + late} set up, {done} reached ({each}),"
+              f" {late} ended before;"
               f" {self.counts['lost']} lost, {self.counts['doubled']} doubled")
         print(f"== ends: {codes}; {len(self.findings)} plays failed")
         if done < least and not self.o.only:
             print(f"FAILED: only {done} faults, not {least}")
+            return 1
+        if late * 10 > done + late:
+            print(f"FAILED: {late} of {done + late} faults came too late")
             return 1
         return 1 if self.findings else 0
