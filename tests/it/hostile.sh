@@ -16,7 +16,7 @@
 #   O01 O02           CSV and HTML reports are not there yet
 #   O03-O05 O08       here, in every case; O08 also many.sh, unit: test_secret
 #   O06 O07           hostile_archive.sh, unit: test_base, test_maildir
-#   R01-R06           hostile_archive.sh, damage.sh (R05)
+#   R01-R06           hostile_archive.sh; R05: damage.sh, unpack.sh as well
 #   R07-R10           age, signatures, mbox and zip are not there yet
 #   D01-D08           kill.sh, crash.sh, faults_*.sh, stop.sh (D08)
 #   D10 D12           here        D09 D11  an IMAP target is not there yet

@@ -21,15 +21,18 @@ from hostile_tar import (a_link, bomb, bomb_volume, by_zstd, catalog, compress,
 WAYS = ("export", "unpack.sh", "export after a rebuild")
 BUT_EXPORT = WAYS[1:]
 
+ANY = ""  # what is said varies
+
 # codes: exits of verify, index --rebuild, unpack.sh ("-": not played) and of a
 # haul into the archive. says: what verify says, {volume} and {run} being the
 # names of what was turned. old_index: the rebuild finds the old one there.
+# hauls: what the haul says.
 Case = collections.namedtuple(
-    "Case", "name codes change says keeps old_index",
-    defaults=["{volume}", WAYS, False])
+    "Case", "name codes change says keeps old_index hauls",
+    defaults=["{volume}", WAYS, False, ANY])
 ZEROS = "0" * 64
+OF_ANOTHER = "is another user's"  # which only root can make it
 RUN = "{run}"  # verify names the manifest, not the volume
-ANY = ""       # what is said varies
 UNKNOWN = "a volume that the index doesn't know"
 
 
@@ -85,6 +88,18 @@ def link_out(path, play):
 
 def device(path, _):
     os.symlink("/dev/zero", path)
+
+
+def open_to_others(mode):
+    return lambda path, _: os.chmod(path, mode)
+
+
+def of_nobody(path, _):
+    os.chown(path, 65534, -1)
+
+
+def upon(name, turn):
+    return lambda play: turn(os.path.join(play.dir, name), play)
 
 
 def octets(data):
@@ -419,6 +434,17 @@ CASES = [
     Case("R06 no README, and a fifo where it would be written", "0 0 0 11",
          lambda p: (at("README.txt", fifo)(p), at("README.txt.new", fifo)(p),
                     os.unlink(os.path.join(p.dir, "README.txt"))), ANY),
+    # ---- O07: what others may write into is read, and not hauled into ----
+    *[Case(f"O07 {what} {how}", "0 0 0 11", upon(name, turn), ANY, WAYS, True,
+           hauls)
+      for name, what in ((".", "the archive"), ("volumes", "volumes"),
+                         ("runs", "runs"))
+      for how, turn, hauls in (
+          ("is open to all", open_to_others(0o777),
+           r"(?s)can be written by other users \(mode 777\).*Then: chmod go-w"),
+          ("is open to the group", open_to_others(0o770),
+           r"(?s)can be written by other users \(mode 770\).*Then: chmod go-w"),
+          (OF_ANOTHER, of_nobody, r"belongs to another user \(uid 65534\)"))],
     Case("R06 index: junk", "9 0 0 9",
          at("mailhaul.db", octets(b"junk" * 4000)), ANY, BUT_EXPORT, True),
     Case("R06 index: of another archive", "7 0 0 0",
