@@ -124,6 +124,7 @@ class Player:
         said = len(server.commands)
         code, rss, output = self.run(self.command(case, server, archive), work,
                                      os.path.basename(work))
+        server.settle()
         text = output.decode("utf-8", "replace")
         wrong = []
         if code == "hung" or code < 0:

@@ -343,6 +343,7 @@ class Server(threading.Thread):
         self.commands = []
         self.told = set()         # names of hooks that replaced an answer
         self.count = 0
+        self.connections = []
         self.uidvalidity, self.modseq = 7, 1
         self.expunged = []        # (modseq, mailbox, UID)
         self.highest = {}         # UID of each mailbox
@@ -359,7 +360,8 @@ class Server(threading.Thread):
             except OSError:
                 return
             sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-            Connection(self, sock, self.count).start()
+            self.connections.append(Connection(self, sock, self.count))
+            self.connections[-1].start()
             self.count += 1
 
     def uidnext(self, name):
@@ -369,6 +371,12 @@ class Server(threading.Thread):
 
     def mailbox_id(self, name):
         return self.ids.setdefault(name, f"F{len(self.ids)}")
+
+    def settle(self):
+        """Once the client has ended: until all that it said has been heard."""
+        for connection in self.connections:
+            connection.join(30)
+        self.connections.clear()
 
     def stop(self):
         self.listener.close()
