@@ -84,8 +84,23 @@ compare() {
 	}
 }
 
+# Of all volumes, in octets.
+stored() {
+	bodies 'SELECT coalesce(sum(plain), 0) FROM volume'
+}
+
+# grows DAY OCTETS: the day's run stored nothing but what was new.
+grows() {
+	local day snapshots=()
+	for ((day = 1; day <= $1; day++)); do
+		snapshots+=("$W/$server.day$day")
+	done
+	"$TOP/tests/lib/grown.py" "$2" "${snapshots[@]}" >>"$W/$server.grown" ||
+		fail "$server, day $1: $(tail -n 1 "$W/$server.grown")"
+}
+
 lives() {
-	local day names=()
+	local day before after=0 names=()
 	server=$1
 	killed=0
 	new_archive
@@ -95,6 +110,9 @@ lives() {
 		snapshot >"$W/$server.day$day"
 		run "$day"
 		names[day]=$(last_run)
+		before=$after
+		after=$(stored)
+		grows "$day" $((after - before))
 	done
 	for ((day = 1; day <= days; day++)); do
 		compare "$day" "${names[day]}"
