@@ -62,7 +62,8 @@ refuse(const struct link *l, int reason, const char *doing, struct err *err)
 	size_t row = 0, rows = sizeof(reasons) / sizeof(reasons[0]);
 	while (row < rows && reasons[row].reason != reason)
 		row++;
-	if (row < rows) {
+	/* What the hints say is so only before anything was sent. */
+	if (row < rows && (doing != NULL || reasons[row].hint == NULL)) {
 		err_set(err, ERR_ACCOUNT, ERR_TLS, "the %s %s %s",
 		    l->peer->side, l->peer->name, reasons[row].text);
 		return reasons[row].hint == NULL

@@ -6,7 +6,8 @@
 # Which rows of the project's list of hostile cases are played where:
 #   T01-T06           tls.sh, unit: test_tls (certificates, names, dates, old
 #                     TLS, STARTTLS, pins, SNI)
-#   T07 T08 T10-T19   here        T20-T25  here
+#   T07 T10-T19       here        T20-T25  here
+#   T08               here (a record of junk), unit: test_tls (renegotiation)
 #   T26 T27           OAuth and POP3 are not there yet
 #   I01-I06           here        I07-I10  faults_net.sh, network.sh
 #   I11-I33           here

@@ -32,7 +32,7 @@ enum { ARGS = 40 };
 
 /* argv[0] is "openssl"; all of its talk goes to the file "log". */
 static pid_t
-start(const char *const *argv, int out)
+start(const char *const *argv, int in, int out)
 {
 	pid_t child = fork();
 	ck_assert_int_ge(child, 0);
@@ -40,7 +40,7 @@ start(const char *const *argv, int out)
 		return child;
 	int log = open("log", O_WRONLY | O_CREAT | O_APPEND, 0600);
 	int nothing = open("/dev/null", O_RDONLY);
-	dup2(nothing, 0);
+	dup2(in >= 0 ? in : nothing, 0);
 	dup2(out >= 0 ? out : log, 1);
 	dup2(log, 2);
 	execvp(argv[0], (char *const *)(uintptr_t)argv);
@@ -58,7 +58,7 @@ openssl(const char *first, ...)
 			break;
 	va_end(ap);
 	int status = 0;
-	pid_t child = start(argv, -1);
+	pid_t child = start(argv, -1, -1);
 	ck_assert_int_eq(waitpid(child, &status, 0), child);
 	ck_assert_msg(WIFEXITED(status) && WEXITSTATUS(status) == 0,
 	    "openssl %s failed: see %s/log", first, folder);
@@ -225,9 +225,9 @@ read_port(int fd)
 	return 0;
 }
 
-/* name.pem and name.key; extra options, NULL-terminated. */
+/* name.pem and name.key; extra options, NULL-terminated; in: its commands. */
 static uint16_t
-start_server(const char *name, const char *const *extra)
+start_server_fed(const char *name, const char *const *extra, int in)
 {
 	char cert[64], key[64];
 	snprintf(cert, sizeof(cert), "%s.pem", name);
@@ -238,10 +238,16 @@ start_server(const char *name, const char *const *extra)
 	for (; extra != NULL && *extra != NULL; extra++)
 		argv[n++] = *extra;
 	ck_assert_int_eq(pipe(out), 0);
-	server = start(argv, out[1]);
+	server = start(argv, in, out[1]);
 	close(out[1]);
 
 	return read_port(out[0]);
+}
+
+static uint16_t
+start_server(const char *name, const char *const *extra)
+{
+	return start_server_fed(name, extra, -1);
 }
 
 static const char *const echo[] = { "-rev", NULL };
@@ -645,6 +651,35 @@ START_TEST(an_end_without_close_notify_is_told_from_a_proper_one)
 }
 END_TEST
 
+/* What s_server does with the line "r", and says when it is not answered. */
+START_TEST(a_server_that_wants_to_renegotiate_is_refused)
+{
+	static const char *const old[] = { "-tls1_2", "-naccept", "1", NULL };
+	int feed[2];
+	ck_assert_int_eq(pipe2(feed, O_CLOEXEC), 0);
+	struct wire_options o = options(start_server_fed("good", old, feed[0]));
+	struct wire *w = NULL;
+	struct err err = { 0 };
+	struct buf log = { 0 };
+	char octet;
+	ck_assert_msg(wire_dial(&w, &o, &err), "%s", err.text);
+	ck_assert_int_eq(write(feed[1], "r\n", 2), 2);
+	ck_assert_uint_eq(wire_read(w, &octet, 1, &err), 0);
+	ck_assert_msg(err.code == ERR_TLS, "%s", err.text);
+	ck_assert_msg(
+	    strstr(err.text, "handshake failure") != NULL, "%s", err.text);
+	ck_assert_str_eq(err.hint, "");
+	wire_close(&w);
+	close(feed[0]);
+	close(feed[1]);
+	ck_assert_int_eq(waitpid(server, NULL, 0), server);
+	server = 0;
+	ck_assert(file_read("log", 1 << 20, &log, &err));
+	ck_assert_ptr_nonnull(strstr(log.data, "no renegotiation"));
+	buf_free(&log);
+}
+END_TEST
+
 /* --------------------------------------------------- servers made by hand */
 
 static void
@@ -853,6 +888,7 @@ add_connection(TCase *tc)
 	tcase_add_loop_test(
 	    tc, five_mebibytes_come_through_tls_octet_for_octet, 0, 2);
 	tcase_add_test(tc, ready_is_not_fooled_by_session_tickets);
+	tcase_add_test(tc, a_server_that_wants_to_renegotiate_is_refused);
 	tcase_add_test(
 	    tc, an_end_without_close_notify_is_told_from_a_proper_one);
 	tcase_add_loop_test(
