@@ -77,6 +77,7 @@ struct archive_verified {
 	uint64_t catalog_rows; /* messages that the catalog names */
 	uint64_t rows_sum;     /* of archive_row_sum over them, wrapping */
 	uint64_t findings;
+	uint64_t file_octets; /* of the volume's file */
 };
 /* A hash of what never changes about a row: whose message it is, its content
  * and where its entry lies. Sums tell whether two sets of rows are one. */

@@ -460,7 +460,10 @@ archive_verify_volume(struct archive_reader *r, const char *volume,
 		return true;
 	}
 
+	struct stat st;
 	v.path = volume_path(v.dir, volume, ARCHIVE_SEALED);
+	if (stat(v.path, &st) == 0)
+		sums->file_octets = (uint64_t)st.st_size;
 	bool ok = quick
 		      ? check_quick(&v, sha256, err)
 		      : libarchive_load(err) && check_full(&v, r, sha256, err);

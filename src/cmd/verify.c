@@ -351,6 +351,9 @@ check_sealed(struct verifying *v, size_t i, struct err *err)
 	if (!archive_verify_volume(v->reader, volume->name, volume->sha256,
 		!whole, volume_finding, v, &sums, err))
 		return false;
+	if (sums.findings == 0 && sums.file_octets != volume->octets)
+		found(v, volume->name, NULL,
+		    "the index says that its file has another size");
 	v->sums.volumes++;
 	v->sums.frames += sums.frames;
 	v->sums.catalog_rows += sums.catalog_rows;

@@ -458,6 +458,9 @@ CASES = [
                "UPDATE stored SET frame = 4294967295,"
                " off = 9223372036854775807"), ANY,
          BUT_EXPORT, True),
+    Case("R06 index: another size of a volume's file", "7 0 0 0",
+         index("UPDATE volume SET committed = committed + 1"),
+         "{volume}: the index says that its file has another size", WAYS, True),
     Case("R06 index: a view in a table's place", "7 0 0 0",
          index("ALTER TABLE content RENAME TO other",
                "CREATE VIEW content AS SELECT * FROM other"), ANY, BUT_EXPORT,
