@@ -181,6 +181,7 @@ kills=0
 by_whom=(0 0) # of the supervisor, of a worker
 missed=0
 retried=0 # accounts whose process was killed while it had them
+limited=0 # workers seen with a limit of memory
 
 # kill_run MS: all of it, by its supervisor.
 kill_run() {
@@ -196,6 +197,10 @@ kill_run() {
 	fi
 	wait "$RUN" 2>"$W/kill.err" || :
 	eventually none_is_left "$all"
+	# However many were killed, each goes on with a volume that was left.
+	[ ! -e "$ARCHIVE/mailhaul.db" ] || [ "$(ask "$ARCHIVE" \
+		"SELECT count(*) FROM volume WHERE state = 0")" -le 4 ] ||
+		fail "more volumes are open than there are jobs"
 }
 
 # kill_worker MS: one process; its account is tried again, and the run is well.
@@ -208,6 +213,8 @@ kill_worker() {
 		random_below ${#team[@]}
 		victim=${team[random]}
 		random_below 3
+		! grep -Eqs 'Max address space +[0-9]' "/proc/$victim/limits" ||
+			limited=$((limited + 1))
 		kill -"${signs[random]}" "$victim" 2>"$W/kill.err" || :
 		kills=$((kills + 1))
 		by_whom[1]=$((by_whom[1] + 1))
@@ -243,6 +250,7 @@ while [ "$kills" -lt "$wanted" ]; do
 done
 say "$kills kills: ${by_whom[0]} of supervisors, ${by_whom[1]} of workers," \
 	"$missed too late; $retried accounts were tried again"
+is_sanitized || [ "$limited" -gt 0 ] || fail "no worker's memory is limited"
 
 # ---- what fails ----
 
