@@ -20,6 +20,10 @@ void log_about(const char *whom);
 void log_add(enum log_level, const char *fmt, ...)
     __attribute__((format(printf, 2, 3)));
 
+/* Only into the file: for what the screen says in its own words. */
+void log_note(enum log_level, const char *fmt, ...)
+    __attribute__((format(printf, 2, 3)));
+
 /* Called before a line is put on standard error, and after it: a progress
  * bar removes and redraws itself. NULL: none. */
 void log_set_screen(void (*before)(void), void (*after)(void));

@@ -16,6 +16,9 @@ void text_escape(struct buf *, const void *, size_t len);
 char *text_escape_to(char *out, size_t size, const void *, size_t len);
 /* Invalid UTF-8 becomes U+FFFD and NUL is dropped: for JSON strings. */
 void text_utf8(struct buf *, const void *, size_t len);
+/* As one word of a shell's command, quoted where it has to be; control
+ * characters are escaped as above, and then it isn't the same word. */
+void text_shell(struct buf *, const char *word);
 bool text_is_utf8(const void *, size_t len);
 
 /* "3.1 GiB", "512 B": for people. */

@@ -20,13 +20,18 @@ check_dir(const char *path, struct err *err)
 	struct stat st;
 	if (stat(path, &st) != 0)
 		return err_errno(err, ERR_RUN, "%s", path);
-	if (!S_ISDIR(st.st_mode))
-		return err_set(
+	if (!S_ISDIR(st.st_mode)) {
+		err_set(
 		    err, ERR_RUN, ERR_DISK_FULL, "%s is not a folder", path);
-	if (st.st_uid != geteuid())
-		return err_set(err, ERR_RUN, ERR_DISK_FULL,
+		return err_hint(err, "Choose another place, or move it away:");
+	}
+	if (st.st_uid != geteuid()) {
+		err_set(err, ERR_RUN, ERR_DISK_FULL,
 		    "%s belongs to another user (uid %u)", path,
 		    (unsigned)st.st_uid);
+		return err_hint(
+		    err, "Go on as that user, or choose another folder:");
+	}
 	if ((st.st_mode & (S_IWGRP | S_IWOTH)) != 0 &&
 	    (st.st_mode & S_ISVTX) == 0) {
 		err_set(err, ERR_RUN, ERR_DISK_FULL,

@@ -129,14 +129,11 @@ put(int fd, const struct buf *line)
 	(void)n;
 }
 
-void
-log_add(enum log_level level, const char *fmt, ...)
+__attribute__((format(printf, 3, 0))) static void
+add(enum log_level level, bool screen, const char *fmt, va_list ap)
 {
 	struct buf raw = { 0 }, text = { 0 }, line = { 0 };
-	va_list ap;
-	va_start(ap, fmt);
 	buf_vfmt(&raw, fmt, ap);
-	va_end(ap);
 
 	pthread_mutex_lock(&lock);
 	if (about[0] != '\0')
@@ -146,7 +143,7 @@ log_add(enum log_level level, const char *fmt, ...)
 		format_line(&line, file_format, level, text.data, true);
 		put(file, &line);
 	}
-	if (level <= screen_level) {
+	if (screen && level <= screen_level) {
 		buf_clear(&line);
 		format_line(&line, screen_format, level, text.data, false);
 		if (before_line != NULL)
@@ -159,4 +156,22 @@ log_add(enum log_level level, const char *fmt, ...)
 	buf_free(&raw);
 	buf_free(&text);
 	buf_free(&line);
+}
+
+void
+log_add(enum log_level level, const char *fmt, ...)
+{
+	va_list ap;
+	va_start(ap, fmt);
+	add(level, true, fmt, ap);
+	va_end(ap);
+}
+
+void
+log_note(enum log_level level, const char *fmt, ...)
+{
+	va_list ap;
+	va_start(ap, fmt);
+	add(level, false, fmt, ap);
+	va_end(ap);
 }

@@ -110,6 +110,29 @@ text_utf8(struct buf *out, const void *data, size_t len)
 	buf_add(out, "", 0);
 }
 
+void
+text_shell(struct buf *out, const char *word)
+{
+	static const char plain[] = "abcdefghijklmnopqrstuvwxyz"
+				    "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
+				    "0123456789-._/:@%+=,";
+	if (*word != '\0' && word[strspn(word, plain)] == '\0') {
+		buf_str(out, word);
+		return;
+	}
+	buf_char(out, '\'');
+	while (*word != '\0') {
+		size_t n = strcspn(word, "'");
+		text_escape(out, word, n);
+		word += n;
+		if (*word == '\'') {
+			buf_str(out, "'\\''");
+			word++;
+		}
+	}
+	buf_char(out, '\'');
+}
+
 bool
 text_is_utf8(const void *data, size_t len)
 {

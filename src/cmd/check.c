@@ -154,10 +154,10 @@ print_totals(struct checking *c)
 	uint64_t u, l;
 	if (c->o->json)
 		return;
-	printf("%12s %11s  %zu mailboxes\n",
+	printf("%12s %11s  %zu mailbox%s\n",
 	    text_count(count, sizeof(count), c->messages),
 	    c->sizes_known ? text_size(octets, sizeof(octets), c->octets) : "-",
-	    c->asked);
+	    c->asked, c->asked == 1 ? "" : "es");
 	if (imap_source_quota(&c->source, &u, &l))
 		printf("quota: %s of %s\n", text_size(used, sizeof(used), u),
 		    text_size(limit, sizeof(limit), l));
@@ -243,11 +243,11 @@ print_archive(
 		rows_print_json(row);
 		return;
 	}
-	printf("archive:%s\n  %" PRIu64 " messages, %" PRIu64
-	       " different, %s in %" PRIu64 " volumes; %s free\n",
-	    dir, t->placements, t->contents,
+	printf("archive:%s\n  %" PRIu64 " message%s, %" PRIu64
+	       " different, %s in %" PRIu64 " volume%s; %s free\n",
+	    dir, t->placements, rows_s(t->placements), t->contents,
 	    text_size(stored, sizeof(stored), t->octets_volumes), volumes,
-	    text_size(space, sizeof(space), file_space(dir)));
+	    rows_s(volumes), text_size(space, sizeof(space), file_space(dir)));
 }
 
 static int

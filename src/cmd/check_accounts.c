@@ -82,11 +82,13 @@ print_line(const char *name, const struct seen *seen, const struct err *err)
 		    err->words[0] == '\0' ? "" : "; server: ", err->words);
 		return;
 	}
-	printf("ok  %s mailboxes",
-	    text_count(count, sizeof(count), seen->mailboxes));
+	printf("ok  %s mailbox%s",
+	    text_count(count, sizeof(count), seen->mailboxes),
+	    seen->mailboxes == 1 ? "" : "es");
 	if (seen->messages_known)
-		printf(", %s messages",
-		    text_count(count, sizeof(count), seen->messages));
+		printf(", %s message%s",
+		    text_count(count, sizeof(count), seen->messages),
+		    rows_s(seen->messages));
 	printf("\n");
 }
 

@@ -6,6 +6,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/stop.h"
+#include "base/text.h"
 #include "commands.h"
 #include "job.h"
 #include "ports.h"
@@ -24,6 +25,7 @@ struct copying {
 	struct haul_result result;
 	long retry_wait_ms;
 	struct buf target_text, command;
+	struct buf again; /* the command as it can be pasted */
 };
 
 /* In a dry run an archive that is there is asked, none is made. */
@@ -60,6 +62,12 @@ open_both(struct copying *c, struct err *err)
 		return false;
 	buf_fmt(
 	    &c->command, "copy %s %s", c->from.text.data, c->target_text.data);
+	buf_str(&c->again, "copy");
+	options_again(&c->again, c->o, IN_COPY, true);
+	buf_char(&c->again, ' ');
+	text_shell(&c->again, c->from.text.data);
+	buf_char(&c->again, ' ');
+	text_shell(&c->again, c->target_text.data);
 
 	return job_connect(c->o, c->retry_wait_ms, &c->from, &c->source,
 		   &c->meter, err) &&
@@ -79,6 +87,7 @@ close_both(struct copying *c)
 	haul_result_free(&c->result);
 	buf_free(&c->target_text);
 	buf_free(&c->command);
+	buf_free(&c->again);
 }
 
 static enum index_run_state
@@ -96,7 +105,9 @@ report(struct copying *c, const struct summary *s, bool begun)
 {
 	struct buf text = { 0 };
 	struct err err;
-	if (begun && (!c->o->quiet || s->exit_code != EXIT_OK)) {
+	/* A mistake that only the server could see has nothing to sum up. */
+	bool mistaken = s->failed != NULL && s->failed->code == ERR_USAGE;
+	if (begun && !mistaken && (!c->o->quiet || s->exit_code != EXIT_OK)) {
 		summary_text(&text, s);
 		fputs(text.data, stdout);
 	}
@@ -132,7 +143,7 @@ static void
 add_next(const struct copying *c, bool opened, struct err *err)
 {
 	if (strstr(err->hint, "Then: ") != NULL || err->scope < ERR_ACCOUNT ||
-	    c->command.len == 0)
+	    c->again.len == 0)
 		return;
 	if (err->code == ERR_DAMAGED) {
 		err_hint(err, "Then: mailhaul verify %s", c->o->args[1]);
@@ -149,10 +160,8 @@ add_next(const struct copying *c, bool opened, struct err *err)
 	} else {
 		return;
 	}
-	if (!opened && is_of_server(err))
-		err_hint(err, "Then: mailhaul check %s", c->from.text.data);
-	else
-		err_hint(err, "Then: mailhaul %s", c->command.data);
+	err_hint(err, "Then: mailhaul %s",
+	    !opened && is_of_server(err) ? c->from.check.data : c->again.data);
 }
 
 /* failed: why the run did; NULL: it didn't, and then this may be why. */
@@ -195,7 +204,22 @@ summary_of(const struct copying *c, const struct err *failed, int code)
 				   : archive_target_readback_ms(&c->to.target),
 		.failed = failed,
 		.exit_code = code,
+		.again = c->again.data,
 	};
+}
+
+/* Of one account, other than of many, a choice of nothing is a mistake. */
+static bool
+has_chosen(const struct copying *c, struct err *err)
+{
+	const struct haul_result *r = &c->result;
+	if (c->o->include.n == 0 || r->interrupted || r->mailboxes > 0 ||
+	    r->mailboxes_failed > 0 || r->mailboxes_excluded == 0)
+		return true;
+	err_set(err, ERR_ACCOUNT, ERR_USAGE,
+	    "nothing was copied: no mailbox matches --include");
+
+	return err_hint(err, "Then: mailhaul %s", c->from.check.data);
 }
 
 static int
@@ -208,6 +232,7 @@ run(struct copying *c)
 	bool ok = opened && haul_run(&c->haul, c->to.index, &c->source,
 				&c->to.target, &c->meter, &c->result, &err);
 	progress_stop(&screen);
+	ok = ok && has_chosen(c, &err);
 	if (!opened)
 		c->result.interrupted = stop_asked();
 	if (!ok) {
@@ -217,6 +242,7 @@ run(struct copying *c)
 	const struct err *failed = ok ? NULL : &err;
 	int code = job_exit_code(&c->result, ok, &err);
 	code = end_run(c, opened, &failed, code, &end);
+	log_note(LOG_INFO, "ended with exit code %d", code);
 	const struct summary s = summary_of(c, failed, code);
 
 	return report(c, &s, opened);

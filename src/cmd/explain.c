@@ -194,7 +194,7 @@ command_explain(const struct options *o)
 	struct err err;
 	bool all = false;
 	uint64_t n = 0;
-	bool ok = archive_port_read(&p, o, o->args[0], &err) &&
+	bool ok = archive_port_read_of(&p, o, o->args[0], &err) &&
 		  set_query(&p, o, &find, &all, &err) &&
 		  print_rows(&p, o, &find, all, &n, &err);
 	find_free(&find);

@@ -14,6 +14,7 @@
 #include "ids.h"
 #include "local/maildir.h"
 #include "progress.h"
+#include "rows.h"
 #include "screen.h"
 
 struct exporting {
@@ -168,13 +169,14 @@ finish(struct exporting *e)
 {
 	char size[32], count[32];
 	if (!e->o->quiet || e->failed > 0)
-		printf("%s messages, %s, written to %s%s\n",
-		    text_count(count, sizeof(count), e->done),
+		printf("%s message%s, %s, written to %s%s\n",
+		    text_count(count, sizeof(count), e->done), rows_s(e->done),
 		    text_size(size, sizeof(size), e->octets), e->path,
 		    stop_asked() ? " (INTERRUPTED)" : "");
 	if (e->failed > 0)
-		printf("INCOMPLETE: %" PRIu64 " could not be read, see above\n",
-		    e->failed);
+		printf("INCOMPLETE: %" PRIu64 " could not be read, see above\n"
+		       "Then: mailhaul verify %s\n",
+		    e->failed, e->from.dir);
 	if (stop_asked())
 		return 128 + stop_signal();
 	if (e->done == 0 && e->failed == 0) {
@@ -195,7 +197,7 @@ command_export(const struct options *o)
 	meter_set_phase(&e.meter, METER_READING);
 	struct progress_screen *screen = progress_start(o, &e.meter);
 	bool ok = target_path(&e, o->args[1], &err) &&
-		  archive_port_read(&e.from, o, o->args[0], &err) &&
+		  archive_port_read_of(&e.from, o, o->args[0], &err) &&
 		  set_query(&e, &err) &&
 		  reading_open(&e.reading, &e.from, &err) &&
 		  maildir_export_open(&e.to, e.path, &err) &&

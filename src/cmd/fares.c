@@ -90,24 +90,24 @@ mailbox_failures(struct buf *out, const char *name, const struct fate *f)
 
 static void
 account_failure(struct buf *out, const char *name, const struct fate *f,
-    const char *config_path)
+    const struct options *o)
 {
+	bool check = f->err != NULL && f->err->code == ERR_LOGIN;
 	if (f->err == NULL)
 		return;
 	buf_fmt(out, "%s ", f->parked ? "PARKED" : "FAILED");
 	text_escape(out, name, strlen(name));
 	buf_fmt(out, ": %s%s%s\n", f->err->text,
 	    f->err->words[0] == '\0' ? "" : "; server: ", f->err->words);
-	buf_fmt(out, "  Then: mailhaul %s -c ",
-	    f->err->code == ERR_LOGIN ? "check" : "run");
-	text_escape(out, config_path, strlen(config_path));
+	buf_fmt(out, "  Then: mailhaul %s", check ? "check" : "run");
+	options_again(out, o, check ? IN_CHECK : IN_RUN, false);
 	buf_str(out, " --account ");
-	text_escape(out, name, strlen(name));
+	text_shell(out, name);
 	buf_char(out, '\n');
 }
 
 void
-fares_failures(struct buf *out, const struct lineup *l, const char *config_path)
+fares_failures(struct buf *out, const struct lineup *l, const struct options *o)
 {
 	size_t shown = 0, left = 0;
 	for (size_t i = 0; i < l->n; i++) {
@@ -120,7 +120,7 @@ fares_failures(struct buf *out, const struct lineup *l, const char *config_path)
 		}
 		const char *name = account_of(l, f)->name;
 		mailbox_failures(out, name, f);
-		account_failure(out, name, f, config_path);
+		account_failure(out, name, f, o);
 		shown++;
 	}
 	if (left > 0)
@@ -129,8 +129,8 @@ fares_failures(struct buf *out, const struct lineup *l, const char *config_path)
 	if (shown == 0)
 		return;
 	buf_str(out, "To go on with all that did not end well:\n"
-		     "  Then: mailhaul run -c ");
-	text_escape(out, config_path, strlen(config_path));
+		     "  Then: mailhaul run");
+	options_again(out, o, IN_RUN, false);
 	buf_str(out, " --failed\n");
 }
 

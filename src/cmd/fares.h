@@ -14,7 +14,7 @@ const char *fares_word(const struct fate *);
 void fares_table(struct buf *, const struct lineup *);
 /* Of each that failed the reason, the server's words and the next command. */
 void fares_failures(
-    struct buf *, const struct lineup *, const char *config_path);
+    struct buf *, const struct lineup *, const struct options *);
 /* An array of objects (schemas/report.schema.json, "accounts"). */
 json_t *fares_json(const struct lineup *);
 

@@ -153,7 +153,7 @@ command_ls(const struct options *o)
 {
 	struct archive_port p;
 	struct err err;
-	if (!archive_port_read(&p, o, o->args[0], &err)) {
+	if (!archive_port_read_of(&p, o, o->args[0], &err)) {
 		archive_port_close(&p);
 		return screen_error(&err);
 	}

@@ -100,15 +100,27 @@ static const struct command commands[] = {
 	    command_index },
 };
 
-enum { COMMANDS = sizeof(commands) / sizeof(commands[0]) };
+enum { COMMANDS = sizeof(commands) / sizeof(commands[0]), USAGE_COLUMNS = 20 };
+
+/* printf counts octets: "…" is three of them. */
+static int
+blanks_behind(const char *usage)
+{
+	int columns = 0;
+	for (const char *c = usage; *c != '\0'; c++)
+		columns += (*c & 0xc0) != 0x80;
+
+	return columns < USAGE_COLUMNS ? USAGE_COLUMNS - columns : 0;
+}
 
 static void
 print_usage(FILE *to)
 {
 	fprintf(to, "usage: mailhaul COMMAND [OPTION…] ARGUMENT…\n\n");
 	for (size_t i = 0; i < COMMANDS; i++)
-		fprintf(to, "  %-8s %-20s %s\n", commands[i].name,
-		    commands[i].usage, commands[i].summary);
+		fprintf(to, "  %-8s %s%*s %s\n", commands[i].name,
+		    commands[i].usage, blanks_behind(commands[i].usage), "",
+		    commands[i].summary);
 	fprintf(to, "\n  mailhaul COMMAND --help   options of a command\n"
 		    "  mailhaul --version\n"
 		    "  man mailhaul              everything\n");
@@ -198,6 +210,7 @@ main(int argc, char **argv)
 	/* Out of memory aborts, in there too. */
 	json_set_alloc_funcs(mem_new, free);
 	stop_install();
+	screen_open();
 	const char *name = argc < 2 ? "" : argv[1];
 	if (strcmp(name, "--version") == 0) {
 		printf("mailhaul %s\n", MAILHAUL_VERSION);
@@ -205,6 +218,9 @@ main(int argc, char **argv)
 	}
 	if (strcmp(name, "--help") == 0 || strcmp(name, "-h") == 0 ||
 	    strcmp(name, "help") == 0) {
+		const struct command *of = argc > 2 ? find(argv[2]) : NULL;
+		if (of != NULL)
+			return print_help(of);
 		print_usage(stdout);
 		return screen_close(EXIT_OK);
 	}

@@ -6,11 +6,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/clock.h"
 #include "base/mem.h"
 #include "base/text.h"
 #include "conf/config.h"
-#include "mail/datetime.h"
 
 enum kind { TEXT, LIST, FLAG, COUNT, NUMBER, SIZE, DATE };
 
@@ -235,6 +233,20 @@ static const struct {
 	{ "uid", 1, UINT32_MAX },
 };
 
+bool
+options_good_size(const char *name, uint64_t value, struct err *err)
+{
+	/* Octets for megabytes: a volume a message. */
+	enum { VOLUME_LEAST = 4 << 10 };
+	if (strcmp(name, "volume-size") != 0 || value >= VOLUME_LEAST)
+		return true;
+
+	return err_set(err, ERR_RUN, ERR_USAGE,
+	    "--volume-size is 4K or more: %" PRIu64 " are octets; write 35M "
+	    "or 2G",
+	    value);
+}
+
 static bool
 in_range(const struct row *row, uint64_t value, struct err *err)
 {
@@ -285,6 +297,9 @@ store(struct options *o, const struct row *row, const char *value,
 		break;
 	case SIZE:
 		ok = text_parse_size(value, (uint64_t *)(void *)base);
+		if (ok)
+			return options_good_size(
+			    row->name, *(uint64_t *)(void *)base, err);
 		break;
 	case FLAG:
 	case COUNT:
@@ -367,75 +382,14 @@ take_option(struct options *o, const struct command *c, int argc, char **argv,
 	return true;
 }
 
-static bool
-read_dates(struct options *o, struct err *err)
-{
-	struct {
-		const char *name, *text;
-		int64_t *to;
-	} dates[] = {
-		{ "since", o->since_text, &o->since },
-		{ "before", o->before_text, &o->before },
-	};
-	for (size_t i = 0; i < 2; i++)
-		if (dates[i].text != NULL &&
-		    !datetime_parse_option(
-			dates[i].text, clock_unix(), dates[i].to))
-			return err_set(err, ERR_RUN, ERR_USAGE,
-			    "--%s: \"%s\" is not a date like 2026-01-31, 30d, "
-			    "6m or 2y",
-			    dates[i].name, dates[i].text);
-
-	return true;
-}
-
-static bool
-is_one_of(const char *value, const char *const *words)
-{
-	for (; *words != NULL; words++)
-		if (strcmp(value, *words) == 0)
-			return true;
-
-	return false;
-}
-
-static bool
-check_words(const struct options *o, struct err *err)
-{
-	static const char *const hows[] = { "auto", "lines", "json", "none",
-		NULL };
-	static const char *const formats[] = { "text", "json", NULL };
-	static const char *const modes[] = { "plaintext", NULL };
-	static const char *const whens[] = { "auto", "always", "never", NULL };
-	struct {
-		const char *name, *value;
-		const char *const *words;
-		const char *allowed;
-	} checks[] = {
-		{ "progress", o->progress, hows, "auto, lines, json or none" },
-		{ "log-format", o->log_format, formats, "text or json" },
-		{ "source-tls", o->tls, modes,
-		    "plaintext (TLS is what imaps:// and imap:// use)" },
-		{ "source-compress", o->compress, whens,
-		    "auto, always or never" },
-	};
-	for (size_t i = 0; i < sizeof(checks) / sizeof(checks[0]); i++)
-		if (checks[i].value != NULL &&
-		    !is_one_of(checks[i].value, checks[i].words))
-			return err_set(err, ERR_RUN, ERR_USAGE,
-			    "--%s: \"%s\" is not %s", checks[i].name,
-			    checks[i].value, checks[i].allowed);
-
-	return true;
-}
-
 bool
 options_parse(struct options *o, const struct command *c, int argc, char **argv,
     struct err *err)
 {
-	*o = (struct options){
-		.retries = RETRIES, .min_free = MIN_FREE, .limit = LIMIT
-	};
+	*o = (struct options){ .command = c,
+		.retries = RETRIES,
+		.min_free = MIN_FREE,
+		.limit = LIMIT };
 	bool only_args = false;
 	for (int i = 0; i < argc; i++) {
 		const char *arg = argv[i];
@@ -449,6 +403,11 @@ options_parse(struct options *o, const struct command *c, int argc, char **argv,
 		} else {
 			err_set(err, ERR_RUN, ERR_USAGE,
 			    "%s: one argument too many: %s", c->name, arg);
+			if (c->args_max == 0)
+				return err_hint(err,
+				    "The accounts' file is given with -c.\n"
+				    "Then: mailhaul %s -c %s",
+				    c->name, arg);
 			return err_hint(
 			    err, "Usage: mailhaul %s %s", c->name, c->usage);
 		}
@@ -463,7 +422,7 @@ options_parse(struct options *o, const struct command *c, int argc, char **argv,
 		    err, "Usage: mailhaul %s %s", c->name, c->usage);
 	}
 
-	return read_dates(o, err) && check_words(o, err);
+	return options_check(o, err);
 }
 
 void
@@ -505,4 +464,74 @@ options_list(const struct command *c)
 		if ((rows[i].commands & c->bit) != 0)
 			printf("%s --%s%s\n", c->name, rows[i].name,
 			    rows[i].value == NULL ? "" : "=");
+}
+
+/* ---- the same once more ---- */
+
+/* How much is said is each command's own affair. */
+static bool
+is_of_screen(const struct row *row)
+{
+	return row->at == AT(quiet) || row->at == AT(verbose) ||
+	       row->at == AT(log_format) || row->at == AT(json);
+}
+
+static bool
+is_which(const struct row *row)
+{
+	return row->at == AT(accounts) || row->at == AT(failed);
+}
+
+static void
+add_word(struct buf *out, const struct row *row, const char *value)
+{
+	if (row->letter != 0)
+		buf_fmt(out, " -%c", row->letter);
+	else
+		buf_fmt(out, " --%s", row->name);
+	if (value == NULL)
+		return;
+	buf_char(out, ' ');
+	text_shell(out, row->at == AT(password_command) ? "…" : value);
+}
+
+static void
+add_again(struct buf *out, const struct options *o, const struct row *row)
+{
+	const char *base = (const char *)o + row->at;
+	const struct list *list;
+	char number[24];
+	switch (row->kind) {
+	case TEXT:
+	case DATE:
+		add_word(out, row, *(const char *const *)(const void *)base);
+		break;
+	case LIST:
+		list = (const struct list *)(const void *)base;
+		for (size_t i = 0; i < list->n; i++)
+			add_word(out, row, list->items[i]);
+		break;
+	case NUMBER:
+	case SIZE:
+		snprintf(number, sizeof(number), "%" PRIu64,
+		    *(const uint64_t *)(const void *)base);
+		add_word(out, row, number);
+		break;
+	case FLAG:
+	case COUNT:
+		add_word(out, row, NULL);
+		break;
+	}
+}
+
+void
+options_again(
+    struct buf *out, const struct options *o, unsigned commands, bool which)
+{
+	bool other = (o->command->bit & commands) == 0;
+	for (size_t i = 0; i < ROWS; i++)
+		if (o->given[i] && (rows[i].commands & commands) != 0 &&
+		    (which || !is_which(&rows[i])) &&
+		    (!other || !is_of_screen(&rows[i])))
+			add_again(out, o, &rows[i]);
 }

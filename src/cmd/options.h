@@ -5,6 +5,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "base/buf.h"
 #include "base/err.h"
 
 enum { ARGS_MAX = 64, OPTIONS_MAX = 96 };
@@ -16,8 +17,11 @@ struct list {
 	size_t n;
 };
 
+struct command;
+
 /* What the command line says; strings borrowed from argv. */
 struct options {
+	const struct command *command; /* borrowed */
 	const char *args[ARGS_MAX];
 	size_t arg_count;
 	bool given[OPTIONS_MAX]; /* of each row; see options_given */
@@ -77,7 +81,23 @@ struct command {
 /* argv[2…] of a command. ERR_USAGE says what is allowed. */
 bool options_parse(struct options *, const struct command *, int argc,
     char **argv, struct err *);
+#define OPTIONS_ROLES                                                         \
+	"a role: special:junk, special:trash, special:sent, special:drafts, " \
+	"special:archive, special:all, special:flagged, special:important"
+/* The first "special:ROLE" of --include or --exclude whose role there is not;
+ * NULL: none. */
+const char *options_bad_role(const struct list *);
+/* False: a size that nobody can have meant by this option. */
+bool options_good_size(const char *name, uint64_t, struct err *);
+/* Dates, words and roles; options_parse asks it. */
+bool options_check(struct options *, struct err *);
 void options_free(struct options *);
+/* " --name value …": what was given, to be pasted behind the name of a command
+ * of these bits; what those don't take is left out. A password command is a
+ * placeholder: it may hold a secret. which: also the accounts that were named,
+ * and --failed. */
+void options_again(
+    struct buf *, const struct options *, unsigned commands, bool which);
 /* True if the command line has this option; name without "--". */
 bool options_given(const struct options *, const char *name);
 /* The options a command takes, one a line, from the same rows. */

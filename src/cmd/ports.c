@@ -1,5 +1,6 @@
 #include "ports.h"
 
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -142,6 +143,11 @@ open_port(struct source_port *p, const struct options *o, const char *url,
 	    !check_server(p, o, url, err))
 		return false;
 	endpoint_text(&p->text, &p->endpoint);
+	buf_str(&p->check, "check");
+	options_again(&p->check, o, IN_CHECK, true);
+	buf_char(&p->check, ' ');
+	text_shell(&p->check, p->text.data);
+	p->is_checked = o->command->bit == IN_CHECK;
 	if (o->account != NULL)
 		buf_str(&p->account, o->account);
 	else
@@ -182,7 +188,10 @@ add_origin(const struct source_port *p, struct err *err)
 	err_hint(err, "%sNot tried again, to avoid a lockout.",
 	    p->connected ? "" : "Nothing was read or written. ");
 
-	return err_hint(err, "Then: mailhaul check %s", p->text.data);
+	if (!p->is_checked)
+		err_hint(err, "Then: mailhaul %s", p->check.data);
+
+	return false;
 }
 
 /* A password that nobody has confirmed yet may be a wrong one, and some
@@ -217,6 +226,7 @@ source_port_close(struct source_port *p)
 	endpoint_free(&p->endpoint);
 	buf_free(&p->account);
 	buf_free(&p->text);
+	buf_free(&p->check);
 	secret_free(&p->secret);
 	free(p->connect_host);
 	p->connect_host = NULL;
@@ -231,8 +241,14 @@ archive_path(const char *arg, char **path, struct err *err)
 	if (!endpoint_parse(&endpoint, arg, err))
 		return false;
 	bool ok = endpoint.kind == ENDPOINT_ARCHIVE;
+	bool server =
+	    endpoint.kind == ENDPOINT_IMAP || endpoint.kind == ENDPOINT_IMAPS;
 	if (ok) {
 		*path = mem_str(endpoint.path);
+	} else if (server) {
+		err_set(err, ERR_RUN, ERR_USAGE,
+		    "%s: servers can't be written in this version", arg);
+		err_hint(err, "An archive is archive:DIR, or a folder's path.");
 	} else {
 		err_set(err, ERR_RUN, ERR_USAGE,
 		    "%s is not an archive in this place", arg);
@@ -256,19 +272,80 @@ set_paths(struct archive_port *p, const struct options *o, const char *arg,
 	return true;
 }
 
+void
+archive_port_rebuild(
+    struct buf *out, const struct archive_port *p, const struct options *o)
+{
+	buf_str(out, "index --rebuild");
+	options_again(out, o, IN_INDEX, true);
+	buf_char(out, ' ');
+	text_shell(out, p->dir);
+}
+
+/* Then: mailhaul index --rebuild …, if nobody nearer knew better. */
+static bool
+add_rebuild(
+    const struct archive_port *p, const struct options *o, struct err *err)
+{
+	struct buf again = { 0 };
+	if (strstr(err->hint, "Then: ") != NULL)
+		return false;
+	archive_port_rebuild(&again, p, o);
+	err_hint(err, "Then: mailhaul %s", again.data);
+	buf_free(&again);
+
+	return false;
+}
+
+/* Of an index that could not be opened. */
+static bool
+add_repair(
+    const struct archive_port *p, const struct options *o, struct err *err)
+{
+	if (err->code != ERR_DAMAGED || o->rebuild)
+		return false;
+	err_hint(err,
+	    "It can be made anew from the archive; this one is kept beside "
+	    "it.");
+
+	return add_rebuild(p, o, err);
+}
+
+static bool
+no_archive(const struct archive_port *p, struct err *err)
+{
+	err_set(err, ERR_RUN, ERR_USAGE, "there is no archive %s", p->dir);
+	if (strchr(p->dir, '@') != NULL && strchr(p->dir, '/') == NULL)
+		return err_hint(
+		    err, "An account is written imaps://%s/", p->dir);
+
+	return err_hint(err,
+	    "Make one: mailhaul copy imaps://USER@HOST/ archive:%s", p->dir);
+}
+
+/* There or not: it is not for us to see. */
+static bool
+cant_look(const char *path, struct err *err)
+{
+	err_errno(err, ERR_RUN, "can't look for %s", path);
+
+	return err_hint(err,
+	    "Run it as the user who owns the archive: ls -ld shows whose "
+	    "each folder is.");
+}
+
 bool
 archive_port_read(struct archive_port *p, const struct options *o,
     const char *arg, struct err *err)
 {
 	if (!set_paths(p, o, arg, err))
 		return false;
-	if (access(p->dir, F_OK) != 0) {
-		err_set(
-		    err, ERR_RUN, ERR_USAGE, "there is no archive %s", p->dir);
-		return err_hint(err,
-		    "Make one: mailhaul copy imaps://USER@HOST/ archive:%s",
-		    p->dir);
-	}
+	if (access(p->dir, F_OK) != 0)
+		return errno == ENOENT ? no_archive(p, err)
+				       : cant_look(p->dir, err);
+	if (access(p->index_path, F_OK) != 0 && errno != ENOENT &&
+	    errno != ENOTDIR)
+		return cant_look(p->index_path, err);
 	if (access(p->index_path, F_OK) != 0) {
 		err_set(err, ERR_RUN, ERR_USAGE,
 		    "%s is no archive: it has no index %s", p->dir,
@@ -276,11 +353,30 @@ archive_port_read(struct archive_port *p, const struct options *o,
 		err_hint(err,
 		    "If the index lies elsewhere: --index FILE. Volumes are "
 		    "read without it by tar and zstd (README.txt there).");
-		return err_hint(
-		    err, "Then: mailhaul index --rebuild %s", p->dir);
+		return add_rebuild(p, o, err);
 	}
 
-	return index_open(&p->index, p->index_path, INDEX_READ, err);
+	return index_open(&p->index, p->index_path, INDEX_READ, err) ||
+	       add_repair(p, o, err);
+}
+
+bool
+archive_port_read_of(struct archive_port *p, const struct options *o,
+    const char *arg, struct err *err)
+{
+	uint64_t id = 0;
+	if (!archive_port_read(p, o, arg, err))
+		return false;
+	if (o->account == NULL)
+		return true;
+	if (!index_account(p->index, "imap", o->account, &id, err))
+		return false;
+	if (id != 0)
+		return true;
+	err_set(err, ERR_RUN, ERR_USAGE, "--account: %s holds no account %s",
+	    p->dir, o->account);
+
+	return err_hint(err, "Then: mailhaul runs %s", p->dir);
 }
 
 static bool
@@ -338,24 +434,19 @@ archive_port_lock(struct archive_port *p, const struct options *o,
 	return set_paths(p, o, arg, err) && archive_create(p->dir, err) &&
 	       index_lock_run(p->index_path, &p->lock, err) &&
 	       index_must_exist(p, err) &&
-	       index_open(&p->index, p->index_path, INDEX_WRITE, err) &&
+	       (index_open(&p->index, p->index_path, INDEX_WRITE, err) ||
+		   add_repair(p, o, err)) &&
 	       index_account(
 		   p->index, "archive", "archive", &p->account, err) &&
 	       runs_recover(p, err);
 }
 
 bool
-archive_port_begin(struct archive_port *p, const struct options *o,
-    const char *arg, const char *command, struct err *err)
-{
-	return archive_port_lock(p, o, arg, err) && runs_begin(p, command, err);
-}
-
-bool
 archive_port_write(struct archive_port *p, const struct options *o,
     const char *arg, const char *command, struct meter *meter, struct err *err)
 {
-	return archive_port_begin(p, o, arg, command, err) &&
+	return archive_port_lock(p, o, arg, err) &&
+	       runs_begin(p, command, err) &&
 	       archive_port_target(p, o, meter, NULL, err) &&
 	       runs_continue_volumes(p, err);
 }

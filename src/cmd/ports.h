@@ -21,6 +21,8 @@ struct source_port {
 	struct endpoint endpoint;
 	struct buf account; /* its key */
 	struct buf text;    /* the URL, without secrets */
+	struct buf check;   /* "check …" of it, to be pasted */
+	bool is_checked;    /* by that very command */
 	struct secret secret;
 	struct imap_options imap; /* borrows from the above and the options */
 	char *connect_host;
@@ -52,6 +54,9 @@ struct archive_port {
 /* For looking: the index must be there. */
 bool archive_port_read(struct archive_port *, const struct options *,
     const char *arg, struct err *);
+/* The same; if --account names none that the archive knows: ERR_USAGE. */
+bool archive_port_read_of(struct archive_port *, const struct options *,
+    const char *arg, struct err *);
 /*
  * For writing: made if it lacks, locked; what a killed run left behind is put
  * in order (interrupted runs closed with their manifests, its volume
@@ -62,10 +67,6 @@ bool archive_port_write(struct archive_port *, const struct options *,
 /* The same up to where everything is in order: no run begins. */
 bool archive_port_lock(struct archive_port *, const struct options *,
     const char *arg, struct err *);
-/* The same up to the run's begin: volumes are not touched, and there is no
- * target yet. */
-bool archive_port_begin(struct archive_port *, const struct options *,
-    const char *arg, const char *command, struct err *);
 /* The target of a run that has begun. word: of the other writers; NULL: there
  * are none. */
 bool archive_port_target(struct archive_port *, const struct options *,
@@ -73,6 +74,9 @@ bool archive_port_target(struct archive_port *, const struct options *,
 /* The run ends: state, manifest; what it brought is made known to find. */
 bool archive_port_end_run(
     struct archive_port *, enum index_run_state, struct err *);
+/* "index --rebuild …" of it, to be pasted. */
+void archive_port_rebuild(
+    struct buf *, const struct archive_port *, const struct options *);
 void archive_port_close(struct archive_port *);
 
 /* The path of "archive:DIR" or "DIR"; ERR_USAGE for anything else. */

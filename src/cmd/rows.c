@@ -51,6 +51,12 @@ rows_utf8(const char *s)
 	return string;
 }
 
+const char *
+rows_s(uint64_t n)
+{
+	return n == 1 ? "" : "s";
+}
+
 json_t *
 rows_number(uint64_t n)
 {

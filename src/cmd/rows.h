@@ -9,6 +9,8 @@
 json_t *rows_json(const struct index_row *);
 /* Valid in JSON, whatever the octets; NULL: null. */
 json_t *rows_utf8(const char *);
+/* "s" behind a noun, where there is not one of it. */
+const char *rows_s(uint64_t n);
 json_t *rows_number(uint64_t);
 json_t *rows_when(int64_t unix_s);
 /* "listed", "already" and each outcome by its word. */

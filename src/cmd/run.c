@@ -23,6 +23,7 @@ struct running {
 	struct archive_port archive;
 	struct supervision out;
 	struct haul_result sums; /* of all accounts */
+	struct buf again;        /* the command, to be pasted */
 	uint64_t readback_ms;    /* of volumes sealed by this process */
 	int64_t started, began;  /* unix s, clock_mono_ms */
 	bool failed;             /* as a whole: */
@@ -91,7 +92,8 @@ keep_failed(struct running *r, struct err *err)
 	end_source(&l);
 	if (l.n > 0)
 		qsort(l.well, l.n, sizeof(*l.well), by_text);
-	ok = ok && tenant_keep(&r->tenant, did_not_end_well, &l, err);
+	if (ok)
+		tenant_keep(&r->tenant, did_not_end_well, &l);
 	for (size_t i = 0; i < l.n; i++)
 		free(l.well[i]);
 	free(l.well);
@@ -169,10 +171,15 @@ open_archive(struct running *r, struct err *err)
 	struct buf command = { 0 };
 	if (o->dry_run)
 		return look_at_archive(r, err);
+	if (!archive_port_lock(p, o, r->tenant.target, err) ||
+	    !keep_failed(r, err))
+		return false;
+	/* A run of nobody is none. */
+	if (r->tenant.n == 0)
+		return true;
 	describe(r, &command);
 	bool ok =
-	    archive_port_begin(p, o, r->tenant.target, command.data, err) &&
-	    keep_failed(r, err) && seal_left(r, o->jobs, err);
+	    runs_begin(p, command.data, err) && seal_left(r, o->jobs, err);
 	buf_free(&command);
 
 	return ok;
@@ -394,6 +401,7 @@ end(struct running *r)
 		code = r->out.failed ? code : worse;
 	}
 	add_up(r);
+	log_note(LOG_INFO, "ended with exit code %d", code);
 
 	return code;
 }
@@ -421,7 +429,7 @@ summary_of(const struct running *r, int code)
 		.failed = r->failed ? &r->err : NULL,
 		.exit_code = code,
 		.lineup = &r->out.lineup,
-		.config = path,
+		.again = r->again.data,
 	};
 }
 
@@ -455,14 +463,29 @@ show(const struct summary *s)
 
 /* Nothing was begun: there is no more to tell on a screen than why. */
 static int
-give_up(struct running *r, const struct err *err)
+give_up(struct running *r, struct err *err)
 {
 	struct err ignored;
+	if (err->code != ERR_USAGE && strstr(err->hint, "Then: ") == NULL)
+		err_hint(err, "Then: mailhaul %s", r->again.data);
 	int code = fail_run(r, err);
 	add_up(r);
 	if (r->archive.run != 0 && r->archive.index != NULL)
 		archive_port_end_run(&r->archive, state_of(code), &ignored);
 	const struct summary s = summary_of(r, code);
+
+	return report(r, &s);
+}
+
+/* --failed, and all ended well. */
+static int
+nothing_failed(struct running *r)
+{
+	if (!r->line->quiet)
+		printf("The last run of every account was complete: nothing "
+		       "is to be done.\n");
+	add_up(r);
+	const struct summary s = summary_of(r, EXIT_OK);
 
 	return report(r, &s);
 }
@@ -479,6 +502,8 @@ copy_all(struct running *r)
 		lineup_set_up(&r->out.lineup, &r->tenant);
 		return give_up(r, &err);
 	}
+	if (r->tenant.n == 0)
+		return nothing_failed(r);
 	close_index(r);
 	supervise(&plan, &r->out);
 	const struct summary s = summary_of(r, end(r));
@@ -495,11 +520,14 @@ command_run(const struct options *o)
 		.started = clock_unix(),
 		.began = clock_mono_ms() };
 	struct err err;
+	buf_str(&r.again, "run");
+	options_again(&r.again, o, IN_RUN, true);
 	int code =
 	    tenant_read(&r.tenant, o, &err) ? copy_all(&r) : give_up(&r, &err);
 	lineup_free(&r.out.lineup);
 	archive_port_close(&r.archive);
 	tenant_free(&r.tenant);
+	buf_free(&r.again);
 
 	return code;
 }

@@ -3,9 +3,13 @@
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "base/log.h"
+#include "base/mem.h"
 #include "base/stop.h"
+
+enum { OUT_BUFFER = 64 * 1024 };
 
 int
 exit_of(const struct err *err)
@@ -58,19 +62,59 @@ screen_error(const struct err *err)
 	if (err->words[0] != '\0')
 		fprintf(stderr, "  server: \"%s\"\n", err->words);
 	print_lines(err->hint);
+	log_note(LOG_ERROR, "%s%s%s", err->text,
+	    err->words[0] == '\0' ? "" : "; server: ", err->words);
 
 	return exit_of(err);
+}
+
+/* Of the first write that failed: stdio only keeps that one did. */
+static int write_error;
+
+static ssize_t
+write_out(void *cookie, const char *data, size_t n)
+{
+	size_t done = 0;
+	(void)cookie;
+	while (done < n) {
+		ssize_t now = write(STDOUT_FILENO, data + done, n - done);
+		if (now < 0 && errno == EINTR)
+			continue;
+		if (now < 0) {
+			write_error = write_error == 0 ? errno : write_error;
+			return 0;
+		}
+		done += (size_t)now;
+	}
+
+	return (ssize_t)n;
+}
+
+void
+screen_open(void)
+{
+	const cookie_io_functions_t functions = { .write = write_out };
+	FILE *out = fopencookie(NULL, "w", functions);
+	if (out == NULL)
+		mem_out();
+	setvbuf(out, NULL, isatty(STDOUT_FILENO) ? _IOLBF : _IOFBF, OUT_BUFFER);
+	stdout = out;
+}
+
+bool
+screen_failed(void)
+{
+	return write_error != 0;
 }
 
 int
 screen_close(int code)
 {
-	if (fflush(stdout) == 0 && !ferror(stdout))
-		return code;
-	if (errno == EPIPE)
+	fflush(stdout);
+	if (write_error == 0 || write_error == EPIPE)
 		return code;
 	fprintf(stderr, "mailhaul: can't write standard output: %s\n",
-	    strerror(errno));
+	    strerror(write_error));
 
 	return code == 0 ? EXIT_DISK : code;
 }

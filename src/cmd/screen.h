@@ -24,7 +24,13 @@ int exit_of(const struct err *);
  * Returns exit_of. */
 int screen_error(const struct err *);
 
-/* Standard output ends here: a full disk or a closed pipe is an error too. */
+/* Standard output begins here: what fails first of it is remembered. */
+void screen_open(void);
+/* A reader has gone, or nothing more can be written: printing on is of no use.
+ * screen_close tells of it. */
+bool screen_failed(void);
+/* Standard output ends here. What can't be written is an error (EXIT_DISK, if
+ * code is 0); that a reader has seen enough is none. */
 int screen_close(int code);
 
 #endif

@@ -238,7 +238,7 @@ print_hit(void *arg, const struct search_hit *hit)
 	memcpy(f->last, hit->sha256, 32);
 	f->any = true;
 
-	return !stop_asked();
+	return !stop_asked() && !screen_failed();
 }
 
 static void
@@ -265,7 +265,7 @@ finish(const struct finding *f, const struct search_found *found)
 	fflush(stdout);
 	if (stop_asked())
 		return 128 + stop_signal();
-	if (found->more && !f->o->quiet)
+	if (found->more && !f->o->quiet && !screen_failed())
 		fprintf(stderr,
 		    "mailhaul: there are more than %" PRIu64
 		    "; --limit N shows N, --limit 0 all\n",
@@ -321,7 +321,7 @@ command_find(const struct options *o)
 	struct finding f = { .o = o };
 	struct search_found found = { 0 };
 	struct err err;
-	bool ok = archive_port_read(&f.port, o, o->args[0], &err) &&
+	bool ok = archive_port_read_of(&f.port, o, o->args[0], &err) &&
 		  set_query(&f, &err) && prepare(&f, &err) &&
 		  search_run(f.search, &f.query, o->count ? NULL : print_hit,
 		      &f, &found, &err);

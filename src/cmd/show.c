@@ -75,7 +75,7 @@ command_show(const struct options *o)
 	struct reading *reading = NULL;
 	struct catalog_row row;
 	struct err err;
-	bool ok = archive_port_read(&p, o, o->args[0], &err) &&
+	bool ok = archive_port_read_of(&p, o, o->args[0], &err) &&
 		  find_parse(&find, p.index, o, o->args[1], &err) &&
 		  as_of_set(p.index, o, &find.query.as_of_run,
 		      &find.query.as_of, &err) &&
@@ -85,10 +85,13 @@ command_show(const struct options *o)
 		uint64_t left = o->raw_header ? row.header_size : row.size;
 		ok = reading_message(
 		    reading, row.sha256, to_stdout, &left, &err);
+		if (!ok && !screen_failed())
+			err_hint(&err, "Then: mailhaul verify %s", p.dir);
 	}
 	reading_close(&reading);
 	find_free(&find);
 	archive_port_close(&p);
 
-	return ok ? EXIT_OK : screen_error(&err);
+	/* What becomes of standard output, screen_close says. */
+	return ok || screen_failed() ? EXIT_OK : screen_error(&err);
 }

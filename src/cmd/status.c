@@ -124,9 +124,10 @@ print_totals(struct showing *s, struct err *err)
 	char placed[32], unique[32], stored[32], messages[32], contents[32];
 	if (!index_totals(s->archive.index, &t, err))
 		return false;
-	printf("\n%s messages (%s), %s different (%s), in %" PRIu64
+	printf("\n%s message%s (%s), %s different (%s), in %" PRIu64
 	       " sealed volume%s and %" PRIu64 " open: %s\n",
 	    text_count(messages, sizeof(messages), t.placements),
+	    rows_s(t.placements),
 	    text_size(placed, sizeof(placed), t.octets_placed),
 	    text_count(contents, sizeof(contents), t.contents),
 	    text_size(unique, sizeof(unique), t.octets_unique),

@@ -9,6 +9,7 @@
 #include "base/file.h"
 #include "base/text.h"
 #include "fares.h"
+#include "job.h"
 #include "rows.h"
 #include "screen.h"
 
@@ -122,6 +123,30 @@ text_equation(struct buf *out, const struct summary *s)
 	buf_char(out, '\n');
 }
 
+/* An account that ended too soon goes on with the same command: what it did not
+ * reach, nobody can explain. Those of many were told of above. */
+static void
+text_next(struct buf *out, const struct summary *s)
+{
+	const struct haul_result *r = s->result;
+	const char *nearer =
+	    s->failed == NULL ? NULL : strstr(s->failed->hint, "Then: ");
+	bool early = r->interrupted || s->failed != NULL;
+	if (nearer != NULL) {
+		buf_add(out, nearer, strcspn(nearer, "\n"));
+		buf_char(out, '\n');
+	} else if (early || job_failed_messages(&r->counts) == 0) {
+		if (early || s->lineup == NULL)
+			buf_fmt(out, "Then: mailhaul %s\n", s->again);
+	} else {
+		buf_str(out, "Then: mailhaul explain");
+		options_again(out, s->options, IN_EXPLAIN, true);
+		buf_char(out, ' ');
+		text_shell(out, s->target);
+		buf_char(out, '\n');
+	}
+}
+
 void
 summary_text(struct buf *out, const struct summary *s)
 {
@@ -131,7 +156,7 @@ summary_text(struct buf *out, const struct summary *s)
 	text_counts(out, s);
 	text_mailboxes(out, s);
 	if (s->lineup != NULL)
-		fares_failures(out, s->lineup, s->config);
+		fares_failures(out, s->lineup, s->options);
 	if (s->readback_ms > 0)
 		buf_fmt(out,
 		    "Sealed volumes were read back in %" PRIu64 ".%" PRIu64
@@ -154,7 +179,7 @@ summary_text(struct buf *out, const struct summary *s)
 		buf_str(out, "complete: ");
 	text_equation(out, s);
 	if (s->exit_code != 0 && s->run != NULL)
-		buf_fmt(out, "Then: mailhaul explain %s\n", s->target);
+		text_next(out, s);
 }
 
 /* ---- report ---- */

@@ -18,9 +18,9 @@ struct summary {
 	uint64_t readback_ms;     /* sealed volumes read back */
 	const struct err *failed; /* NULL: the account did not fail */
 	int exit_code;
+	const char *again; /* the command, to be pasted */
 	/* Of a run of many accounts; NULL: one. result holds their sums. */
 	const struct lineup *lineup;
-	const char *config; /* its file */
 };
 
 /* Words on screens are the user's (DESIGN 9). */

@@ -90,9 +90,12 @@ take_sizes(struct tenant *t, struct err *err)
 		char *text = *(char **)field(t->config, sizes[i].from);
 		if (text == NULL || options_given(t->line, sizes[i].option))
 			continue;
-		if (!text_parse_size(text, field(&t->options, sizes[i].to)))
+		uint64_t *to = field(&t->options, sizes[i].to);
+		if (!text_parse_size(text, to))
 			return bad_value(t, sizes[i].key,
 			    "a size like 512K, 35M or 2G", text, err);
+		if (!options_good_size(sizes[i].option, *to, err))
+			return false;
 	}
 
 	return true;
@@ -108,12 +111,16 @@ take_date(struct tenant *t, const char *key, const char *text, int64_t *to,
 		   t, key, "a date like 2026-01-31, 30d, 6m or 2y", text, err);
 }
 
-static void
+static bool
 take_list(const struct tenant *t, const char *option,
-    const struct config_list *from, struct list *to)
+    const struct config_list *from, struct list *to, struct err *err)
 {
-	if (!options_given(t->line, option))
-		*to = (struct list){ (const char **)from->items, from->n };
+	if (options_given(t->line, option))
+		return true;
+	*to = (struct list){ (const char **)from->items, from->n };
+	const char *bad = options_bad_role(to);
+
+	return bad == NULL || bad_value(t, option, OPTIONS_ROLES, bad, err);
 }
 
 static bool
@@ -138,10 +145,10 @@ join_options(struct tenant *t, struct err *err)
 	o->allow_plaintext |= c->source.allow_plaintext;
 	o->allow_preauth |= c->source.allow_preauth;
 	o->self_contained |= c->self_contained;
-	take_list(t, "include", &c->include, &o->include);
-	take_list(t, "exclude", &c->exclude, &o->exclude);
 
-	return take_sizes(t, err) &&
+	return take_list(t, "include", &c->include, &o->include, err) &&
+	       take_list(t, "exclude", &c->exclude, &o->exclude, err) &&
+	       take_sizes(t, err) &&
 	       take_date(t, "since", c->since, &o->since, err) &&
 	       take_date(t, "before", c->before, &o->before, err);
 }
@@ -212,18 +219,15 @@ choose(struct tenant *t, struct err *err)
 	return true;
 }
 
-bool
+void
 tenant_keep(struct tenant *t, bool (*keep)(void *arg, const struct account *),
-    void *arg, struct err *err)
+    void *arg)
 {
 	size_t n = 0;
 	for (size_t i = 0; i < t->n; i++)
 		if (keep(arg, &t->accounts.items[t->chosen[i]]))
 			t->chosen[n++] = t->chosen[i];
 	t->n = n;
-
-	return n > 0 || err_set(err, ERR_RUN, ERR_USAGE,
-			    "there is no account left to be copied");
 }
 
 /* ---- passwords ---- */

@@ -28,9 +28,9 @@ struct tenant {
 
 /* ERR_USAGE with the file's line. Half made after a failure: tenant_free. */
 bool tenant_read(struct tenant *, const struct options *, struct err *);
-/* Drop those for which keep says no; ERR_USAGE if none is left. */
-bool tenant_keep(struct tenant *,
-    bool (*keep)(void *arg, const struct account *), void *arg, struct err *);
+/* Drop those for which keep says no; none may be left. */
+void tenant_keep(struct tenant *,
+    bool (*keep)(void *arg, const struct account *), void *arg);
 void tenant_free(struct tenant *);
 
 /* The password that has to travel with an account to whoever copies it: the

@@ -557,6 +557,8 @@ finish(struct verifying *v, const struct err *failed)
 	s.exit_code = failed == NULL ? code_of(v) : screen_error(failed);
 	if (failed == NULL)
 		show(&s);
+	if (failed == NULL && v->findings > 0 && !v->o->json)
+		verify_tell_repair(&v->archive, v->o);
 	if (verify_report(&s, &err))
 		return s.exit_code;
 	int code = screen_error(&err);

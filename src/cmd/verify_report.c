@@ -1,6 +1,7 @@
 #include "verify_report.h"
 
 #include <inttypes.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -41,12 +42,12 @@ verify_sums_text(struct buf *out, const struct verify_sums *s)
 {
 	char octets[32], messages[32];
 	buf_fmt(out,
-	    "%s: %" PRIu64 " volume%s, %s messages, %s read, %" PRIu64
+	    "%s: %" PRIu64 " volume%s, %s message%s, %s read, %" PRIu64
 	    " finding%s",
 	    word_of(s), s->volumes, s->volumes == 1 ? "" : "s",
 	    text_count(messages, sizeof(messages), s->messages),
-	    text_size(octets, sizeof(octets), s->octets), s->findings,
-	    s->findings == 1 ? "" : "s");
+	    rows_s(s->messages), text_size(octets, sizeof(octets), s->octets),
+	    s->findings, s->findings == 1 ? "" : "s");
 	add_portion(out, s);
 	buf_char(out, '\n');
 }
@@ -132,4 +133,17 @@ verify_report(const struct verify_sums *s, struct err *err)
 	buf_free(&out);
 
 	return ok;
+}
+
+void
+verify_tell_repair(const struct archive_port *p, const struct options *o)
+{
+	struct buf again = { 0 };
+	archive_port_rebuild(&again, p, o);
+	fprintf(stderr,
+	    "  The index can be made anew of what is whole; the next copy then "
+	    "asks the source\n  for what is lost, as long as it has it.\n"
+	    "  Then: mailhaul %s\n",
+	    again.data);
+	buf_free(&again);
 }

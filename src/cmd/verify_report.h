@@ -6,6 +6,7 @@
 #include "base/buf.h"
 #include "base/err.h"
 #include "options.h"
+#include "ports.h"
 
 /* What verify came to: the same facts for screen and report. */
 struct verify_sums {
@@ -26,5 +27,8 @@ void verify_sums_text(struct buf *, const struct verify_sums *);
 json_t *verify_sums_json(const struct verify_sums *);
 /* --report FILE: .json (schemas/verify.schema.json) or text. */
 bool verify_report(const struct verify_sums *, struct err *);
+
+/* On standard error: what to do about damage. */
+void verify_tell_repair(const struct archive_port *, const struct options *);
 
 #endif

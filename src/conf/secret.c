@@ -93,8 +93,10 @@ read_all(struct secret *s, int fd, const char *origin, struct err *err)
 		ssize_t n = read(fd, s->data + s->len, ROOM - 1 - s->len);
 		if (n < 0 && errno == EINTR)
 			continue;
+		/* Given on the command line, as a folder perhaps. */
 		if (n < 0)
-			return err_errno(err, ERR_RUN, "can't read %s", origin);
+			return err_set(err, ERR_RUN, ERR_USAGE,
+			    "can't read %s: %s", origin, strerror(errno));
 		if (n == 0)
 			return true;
 		s->len += (size_t)n;

@@ -128,6 +128,23 @@ make_private(int fd)
 	return chmod(self, 0600) == 0;
 }
 
+static void
+linked(const char *path, struct err *err)
+{
+	err_set(err, ERR_RUN, ERR_DISK_FULL,
+	    "index %s is a symbolic link: name the file itself", path);
+	err_hint(err, "Put the file there, or say where it is (--index FILE):");
+}
+
+static void
+other_user(const char *path, const struct stat *st, struct err *err)
+{
+	err_set(err, ERR_RUN, ERR_DISK_FULL,
+	    "index %s belongs to another user (uid %lu)", path,
+	    (unsigned long)st->st_uid);
+	err_hint(err, "Go on as that user:");
+}
+
 bool
 index_make_file(const char *path, struct err *err)
 {
@@ -139,15 +156,12 @@ index_make_file(const char *path, struct err *err)
 	if (fstat(fd, &st) != 0)
 		err_errno(err, ERR_RUN, "index %s", path);
 	else if (S_ISLNK(st.st_mode))
-		err_set(err, ERR_RUN, ERR_DISK_FULL,
-		    "index %s is a symbolic link: name the file itself", path);
+		linked(path, err);
 	else if (!S_ISREG(st.st_mode))
 		err_set(err, ERR_RUN, ERR_DAMAGED,
 		    "index %s is not a regular file", path);
 	else if (st.st_uid != geteuid())
-		err_set(err, ERR_RUN, ERR_DISK_FULL,
-		    "index %s belongs to another user (uid %lu)", path,
-		    (unsigned long)st.st_uid);
+		other_user(path, &st, err);
 	else if ((st.st_mode & 077) != 0 && !make_private(fd))
 		err_errno(err, ERR_RUN, "index %s: mode 0600", path);
 	else

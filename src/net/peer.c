@@ -74,6 +74,7 @@ peer_set(struct peer *p, const struct wire_options *o)
 		.prefix = lower(side),
 		.host = without_final_dot(o->host),
 		.literal = is_ip4(o->host) || is_ip6(o->host),
+		.own_ca = o->ca_file != NULL || o->ca_file_side != NULL,
 	};
 	p->name = full_name(p, o);
 }

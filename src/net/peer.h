@@ -10,6 +10,7 @@ struct peer {
 	char *host;   /* as asked for; without a final dot */
 	char *name;   /* "mail.example:993", and what is dialled if other */
 	bool literal; /* host is an IP address */
+	bool own_ca;  /* authorities were added to the system's */
 };
 
 void peer_set(struct peer *, const struct wire_options *);

@@ -292,7 +292,7 @@ hint(const struct wire_tls_info *info, const struct peer *p, const char *why,
 }
 
 static const char *
-advice(const struct verdict *v)
+advice(const struct verdict *v, const struct peer *p)
 {
 	for (int i = 0; i < v->n; i++)
 		switch (kind_of(v->faults[i].code)) {
@@ -300,7 +300,11 @@ advice(const struct verdict *v)
 			return "Check this machine's clock.";
 		case KIND_SELF_SIGNED:
 		case KIND_UNKNOWN_ISSUER:
-			return "A CA of your own is added with --ca-file.";
+			return p->own_ca
+				   ? "No CA in the --ca-file given has issued "
+				     "it, and none of the system's."
+				   : "A CA of your own is added with "
+				     "--ca-file.";
 		default:
 			break;
 		}
@@ -335,5 +339,5 @@ verdict_refuse(const struct verdict *v, const struct peer *p, struct err *err)
 	    p->side, p->name, faults.data);
 	buf_free(&faults);
 
-	return hint(&info, p, advice(v), err);
+	return hint(&info, p, advice(v, p), err);
 }

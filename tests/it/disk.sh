@@ -102,7 +102,7 @@ disk=$W/ro
 tmpfs "$disk" size=200m,mode=711
 ARCHIVE=$disk/archive
 mount -o remount,ro "$disk"
-next_command="Then: mailhaul copy $(plain_url) archive:$ARCHIVE$"
+next_command="Then: mailhaul copy .* $(plain_url) archive:$ARCHIVE$"
 expect_exit 11 plain alice
 assert_says "$W/err" 'Read-only file system'
 assert_says "$W/err" "$next_command"

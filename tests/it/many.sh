@@ -261,13 +261,18 @@ write_accounts u03=wrong
 expect_exit 3 tenant
 assert_says "$W/out" "^  u03@$HOST .* failed$"
 assert_says "$W/out" "^FAILED u03@$HOST: .*refused"
-assert_says "$W/out" "Then: mailhaul check -c .*tenant.yaml --account u03@$HOST"
+assert_says "$W/out" "Then: mailhaul check -c .*tenant.yaml( .*)? --account u03@$HOST"
 assert_equal "$(grep -c ' complete$' "$W/out")" $((accounts - 1)) "complete ones"
 assert_silent_about "$W/out" wrong
 write_accounts
 expect_exit 0 tenant --failed
 assert_equal "$(grep -c ' complete$' "$W/out")" 1 "accounts of --failed"
 assert_says "$W/out" "^  u03@$HOST .* complete$"
+runs=$(ask "$ARCHIVE" 'SELECT count(*) FROM run')
+expect_exit 0 tenant --failed
+assert_says "$W/out" 'nothing is to be done'
+assert_equal "$(ask "$ARCHIVE" 'SELECT count(*) FROM run')" "$runs" \
+	"runs after --failed of nobody"
 expect_exit 0 tenant
 check_tenant
 write_accounts u03=wrong

@@ -15,11 +15,18 @@ wrong() {
 	assert_says "$W/err" "$pattern"
 	[ ! -s "$W/out" ] || fail "$*: an error on standard output"
 	assert_silent_about "$W/err" 'hunter2'
+	assert_silent_about "$W/err" '(null)'
 	cases=$((cases + 1))
 }
 cases=0
 nowhere=$W/never
 url=imaps://alice@127.0.0.1:1/
+
+# plain_into FOLDER: of alice.
+plain_into() {
+	timeout 50 "$MAILHAUL" copy "imap://alice@$HOST:$IMAP_PORT/" "$1" \
+		--source-tls=plaintext --source-password-file "$PASSWORD_FILE"
+}
 
 say "words"
 wrong 2 '^usage: mailhaul COMMAND'
@@ -27,6 +34,7 @@ wrong 2 'no command "frobnicate"' frobnicate
 wrong 2 'no arguments given' copy
 wrong 2 'an argument is missing' copy "$url"
 wrong 2 'one argument too many: z' copy "$url" "$nowhere" z
+wrong 2 'Then: mailhaul run -c acme.yaml' run acme.yaml
 wrong 2 'unknown option --frob' copy --frob "$url" "$nowhere"
 wrong 2 'unknown option -x' copy -x
 wrong 2 'unknown option --quick' copy --quick "$url" "$nowhere"
@@ -42,6 +50,8 @@ wrong 2 '--retries' copy --retries 5000000000 "$url" "$nowhere"
 wrong 2 '--retries' copy --retries -1 "$url" "$nowhere"
 wrong 2 'not a size like' copy --max-size 3X "$url" "$nowhere"
 wrong 2 'not a size like' copy --volume-size -5 "$url" "$nowhere"
+wrong 2 '4K or more' copy --volume-size 10 "$url" "$nowhere"
+wrong 2 '"special:junkk" is not a role' copy --exclude special:junkk "$url" "$nowhere"
 wrong 2 'not a date like' copy --since yesterday "$url" "$nowhere"
 wrong 2 'not a date like' copy --before 2026-02-30 "$url" "$nowhere"
 wrong 2 '--progress: "fancy"' copy --progress fancy "$url" "$nowhere"
@@ -56,7 +66,8 @@ wrong 2 'names no user' copy imaps://127.0.0.1/ "$nowhere"
 wrong 2 'not supported by this version' copy pop3s://a@127.0.0.1/ "$nowhere"
 wrong 2 "can't be a source" copy "maildir:$W" "$nowhere"
 wrong 2 "can't be a source" copy "archive:$W" "$nowhere"
-wrong 2 'not an archive in this place' copy "$url" imaps://b@127.0.0.1/
+wrong 2 "servers can't be written" copy "$url" imaps://b@127.0.0.1/
+wrong 2 'not an archive in this place' copy "$url" "maildir:$W"
 wrong 2 'unknown scheme' check http://127.0.0.1/
 wrong 2 'the endpoint is empty' copy "$url" ''
 wrong 2 'port in the URL' check imaps://a@127.0.0.1:99999/
@@ -66,6 +77,7 @@ wrong 2 'no password given' copy "$url" "$nowhere"
 wrong 2 'No such file' copy "$url" "$nowhere" --source-password-file "$W/no"
 : >"$W/empty"
 wrong 2 'empty' copy "$url" "$nowhere" --source-password-file "$W/empty"
+wrong 2 'Is a directory' copy "$url" "$nowhere" --source-password-file "$W"
 wrong 2 'empty' copy "$url" "$nowhere" --source-password-command true
 wrong 2 'exit|fail|ended' copy "$url" "$nowhere" --source-password-command 'exit 3'
 MAILHAUL_SOURCE_PASSWORD='' wrong 2 'the password is empty' \
@@ -118,8 +130,42 @@ expect_exit 2 timeout 20 "$MAILHAUL" copy \
 	"imap://alice@$HOST:$IMAP_PORT/NoSuchBox" "$ARCHIVE" \
 	--source-tls=plaintext --source-password-file "$PASSWORD_FILE"
 assert_says "$W/err" 'has no mailbox "NoSuchBox"'
-expect_exit 0 plain alice --include NoSuchBox
+expect_exit 2 plain alice --include NoSuchBox
 assert_says "$W/err" 'no mailbox matches --include'
+[ ! -s "$W/out" ] || fail "sums of a choice of nothing"
+expect_exit 0 plain alice
+say "accounts and folders that are others'"
+for command in ls find show explain "export - maildir:$W/new"; do
+	# shellcheck disable=SC2086
+	set -- $command
+	id=()
+	[ "$1" != show ] || id=("<a@b>")
+	wrong 2 'holds no account bob' "$1" "$ARCHIVE" ${3:+"$3"} "${id[@]}" --account bob
+done
+wrong 2 'written imaps://alice@mail.example/' check alice@mail.example
+echo mine >"$W/file"
+expect_exit 11 plain_into "$W/file"
+assert_says "$W/err" 'is not a folder'
+assert_silent_about "$W/err" 'Make room'
+if [ "$(id -u)" = 0 ]; then
+	cp "$MAILHAUL" "$W/mailhaul"
+	mkdir -m 700 "$W/hidden"
+	cp -r "$ARCHIVE" "$W/hidden/archive"
+	for where in hidden hidden/archive; do
+		expect_exit 11 setpriv --reuid=65534 --clear-groups -- \
+			"$W/mailhaul" ls "$W/$where"
+		assert_says "$W/err" 'Permission denied'
+		assert_silent_about "$W/err" 'rebuild'
+	done
+	mkdir -m 755 "$W/others"
+	chown 65534 "$W/others"
+	expect_exit 11 plain_into "$W/others"
+	assert_says "$W/err" 'belongs to another user'
+	assert_silent_about "$W/err" 'Make room'
+fi
+say "a fatal error is in the run's log, too"
+grep -q 'error: .*has no mailbox "NoSuchBox"' "$ARCHIVE"/runs/*.log ||
+	fail "no log has it"
 
 say "an ID that two messages have"
 same=$(jq -r '.sha256' "$W/alice.dump" | cut -c1-1 | sort | uniq -d | head -n 1)
@@ -147,6 +193,8 @@ for kind in foreign newer damaged; do
 	for command in ls verify status; do
 		expect_exit $code timeout 20 "$MAILHAUL" "$command" "$W/$kind"
 		assert_says "$W/err" 'index'
+		[ $code != 9 ] || assert_says "$W/err" \
+			"Then: mailhaul index --rebuild $W/$kind"
 	done
 	sealed_volumes "$W/$kind" | xargs sha256sum >"$W/volumes.before"
 	keep=$ARCHIVE
@@ -158,6 +206,19 @@ for kind in foreign newer damaged; do
 	sealed_volumes "$W/$kind" | xargs sha256sum >"$W/volumes.after"
 	assert_same "$W/volumes.before" "$W/volumes.after" "volumes"
 done
+
+say "damage, and what is done about it"
+cp -r "$ARCHIVE" "$W/hurt"
+some=$(jq -r .sha256 <<<"$(head -n 1 "$W/alice.dump")")
+for volume in $(sealed_volumes "$W/hurt"); do
+	dd if=/dev/urandom of="$volume" bs=1 seek=40 count=3000 conv=notrunc 2>"$W/dd"
+done
+expect_exit 7 "$MAILHAUL" verify "$W/hurt"
+assert_says "$W/err" "Then: mailhaul index --rebuild $W/hurt$"
+! "$MAILHAUL" show "$W/hurt" "$some" >"$W/out" 2>"$W/err" || fail "shown whole"
+assert_says "$W/err" "Then: mailhaul verify $W/hurt$"
+expect_exit 7 "$MAILHAUL" export "$W/hurt" "maildir:$W/hurt.out"
+assert_says "$W/out" "Then: mailhaul verify $W/hurt$"
 
 say "volumes without their index are not written over"
 cp -r "$ARCHIVE" "$W/bare"
@@ -179,6 +240,11 @@ grep -oE 'Fl -[a-z][a-z0-9-]+' "$page" | sed 's/^Fl -//' | sort -u |
 		[ "$name" = version ] || grep -q -- "--$name" "$W/options" ||
 			fail "the man page tells of --$name"
 	done
+expect_exit 0 "$MAILHAUL" help copy
+assert_says "$W/out" '^usage: mailhaul copy '
+expect_exit 0 "$MAILHAUL" --help
+assert_equal "$(grep -E '^  [a-z]+ ' "$W/out" | grep -Ev '^  (man|mailhaul) ' |
+	LC_ALL=C.UTF-8 grep -cvE '^.{31} [^ ]')" 0 "lines out of line"
 expect_exit 0 "$MAILHAUL" --version
 assert_says "$W/out" '^mailhaul [0-9]+\.[0-9]'
 for command in copy check ls show verify export status explain; do
@@ -244,6 +310,20 @@ for command in "ls $ARCHIVE" "show $ARCHIVE $some" "status $ARCHIVE" --help; do
 	{ status=0 && "$MAILHAUL" $command || status=$?; echo $status >"$W/status"; } \
 		2>"$W/err" | :
 	[ "$(cat "$W/status")" -lt 126 ] || fail "$command: a closed pipe kills it"
+done
+expect_exit 11 bash -c '"$@" >/dev/full' - "$MAILHAUL" find "$ARCHIVE"
+assert_says "$W/err" "can't write standard output: No space left"
+expect_exit 11 bash -c '"$@" >/dev/full' - "$MAILHAUL" show "$ARCHIVE" "$some"
+assert_equal "$(grep -c . "$W/err")" 1 "lines about a full disk"
+# A reader that has gone before the first octet.
+for command in "find $ARCHIVE" "show $ARCHIVE $some" "ls $ARCHIVE"; do
+	# shellcheck disable=SC2086
+	expect_exit 0 timeout 20 python3 -c '
+import os, subprocess, sys
+out, end = os.pipe()
+os.close(out)
+sys.exit(subprocess.call(sys.argv[1:], stdout=end))' "$MAILHAUL" $command
+	[ ! -s "$W/err" ] || fail "$command: a closed pipe is an error"
 done
 
 say "odd surroundings"

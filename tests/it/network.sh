@@ -117,7 +117,7 @@ while read -r where cause; do
 	assert_silent_about "$W/err" 'trying again'
 	assert_says "$W/err" "cannot $cause"
 	assert_says "$W/err" 'Nothing was read or written'
-	assert_says "$W/err" "Then: mailhaul check imaps://alice@$where/$"
+	assert_says "$W/err" "Then: mailhaul check .* imaps://alice@$where/$"
 	[ ! -e "$ARCHIVE" ] || fail "an archive was made of nothing"
 done <<-TYPOS
 	$HOST:1 connect to the SOURCE $HOST:1: connection refused
@@ -142,6 +142,9 @@ expect_exit 6 through alice --timeout 1 --retries 1
 assert_says "$W/err" 'SOURCE'
 assert_says "$W/err" 'Then: mailhaul copy'
 assert_says "$W/out" '^INCOMPLETE: '
+assert_says "$W/out" '^Then: mailhaul copy .*--source-password-file .* '"archive:$ARCHIVE$"
+# The log of the night before says why, too.
+assert_says "$ARCHIVE"/runs/*.log 'error: .*SOURCE'
 assert_proxy stall 2
 stop_helper "$PROXY_PID"
 whole_again alice

@@ -37,7 +37,7 @@ for cert in expired selfsigned wronghost; do
 	assert_says "$W/err" "certificate of the SOURCE $HOST:.* ${causes[$cert]}"
 	assert_says "$W/err" "--source-tls-pin $TLS_PIN"
 	assert_says "$W/err" 'Nothing was read or written'
-	assert_says "$W/err" "Then: mailhaul check $(source_url)$"
+	assert_says "$W/err" "Then: mailhaul check .* $(source_url)$"
 	nothing_happened
 	expect_exit 0 check_url "$(source_url)" --source-tls-pin "$TLS_PIN"
 done
@@ -49,9 +49,15 @@ expect_exit 6 check_url "$(source_url)" \
 nothing_happened
 
 say "an unknown CA"
+openssl req -x509 -newkey rsa:2048 -nodes -subj /CN=other -days 2 \
+	-keyout "$W/other.key" -out "$W/other.pem" 2>"$W/openssl"
 restart_dovecot source --cert=good
 before=$(logins)
 expect_exit 6 check_url "$(source_url)"
+assert_says "$W/err" 'is added with --ca-file'
+assert_silent_about "$W/err" 'Then: mailhaul check'
+expect_exit 6 check_url "$(source_url)" --ca-file "$W/other.pem"
+assert_says "$W/err" 'No CA in the --ca-file given has issued it'
 nothing_happened
 
 say "the same with the right CA and certificate goes through"

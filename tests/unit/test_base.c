@@ -134,6 +134,29 @@ START_TEST(sha256_is_that_of_the_standard)
 }
 END_TEST
 
+START_TEST(a_word_is_quoted_for_a_shell_where_it_has_to_be)
+{
+	static const struct {
+		const char *word, *quoted;
+	} words[] = {
+		{ "archive:/a-b/c_d.e", "archive:/a-b/c_d.e" },
+		{ "imaps://a%40b@host:993/", "imaps://a%40b@host:993/" },
+		{ "", "''" },
+		{ "two words", "'two words'" },
+		{ "it's", "'it'\\''s'" },
+		{ "$(rm)", "'$(rm)'" },
+		{ "~/x", "'~/x'" },
+		{ "a\nb", "'a\\x0ab'" },
+	};
+	for (size_t i = 0; i < sizeof(words) / sizeof(words[0]); i++) {
+		struct buf out = { 0 };
+		text_shell(&out, words[i].word);
+		ck_assert_str_eq(out.data, words[i].quoted);
+		buf_free(&out);
+	}
+}
+END_TEST
+
 START_TEST(an_error_escapes_what_others_said_and_keeps_its_scope)
 {
 	struct err e;
@@ -299,6 +322,7 @@ suite_base(void)
 	Suite *s = suite_create("base");
 	TCase *t = tcase_create("base");
 	tcase_add_test(t, a_buffer_keeps_octets_and_a_final_nul);
+	tcase_add_test(t, a_word_is_quoted_for_a_shell_where_it_has_to_be);
 	tcase_add_loop_test(t, octets_are_escaped_for_a_terminal, 0,
 	    sizeof(escapes) / sizeof(escapes[0]));
 	tcase_add_test(t, a_long_text_is_cut_at_a_character);
