@@ -250,7 +250,10 @@ while [ "$kills" -lt "$wanted" ]; do
 done
 say "$kills kills: ${by_whom[0]} of supervisors, ${by_whom[1]} of workers," \
 	"$missed too late; $retried accounts were tried again"
-is_sanitized || [ "$limited" -gt 0 ] || fail "no worker's memory is limited"
+case $MAILHAUL in
+*/asan/* | */tsan/*) ;; # they take more than there is
+*) [ "$limited" -gt 0 ] || fail "no worker's memory is limited" ;;
+esac
 
 # ---- what fails ----
 
@@ -330,7 +333,11 @@ all=$(workers "$RUN")
 [ -n "$all" ] || fail "the run has no processes"
 kill -KILL "$RUN"
 wait "$RUN" 2>"$W/kill.err" || :
-eventually none_is_left "$all"
+# One may have been started since they were asked for.
+group_is_gone() {
+	! pgrep -r R,S,D -g "$RUN" >"$W/group"
+}
+eventually group_is_gone
 stop_helper "$PROXY_PID"
 expect_exit 0 tenant --source-tls=plaintext
 
