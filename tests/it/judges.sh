@@ -132,7 +132,7 @@ case $MAILHAUL in
 	for day in 07 08 09; do
 		expect_exit 0 on_day "$day"
 		read -r told count < <(sed -nE \
-			's/.*, ([0-9]+) messages,.*1\/3: the messages of ([0-9]+) v.*/\1 \2/p' \
+			's/.*, ([0-9]+) messages?,.*1\/3: the messages of ([0-9]+) v.*/\1 \2/p' \
 			"$W/out")
 		[ "$count" -gt 0 ] || fail "nothing was read on day $day"
 		messages=$((messages + told))
