@@ -81,18 +81,12 @@ reading_select(struct reading *r, const struct source_state *state,
 {
 	struct fetch *f = r->f;
 	bool again = false;
-	int times = 0;
 	while (!f->source->ops->open(
-	    f->source->data, r->box->m.name, state, opened, err)) {
-		struct err why = *err;
+	    f->source->data, r->box->m.name, state, opened, err))
 		if (err->scope < ERR_ACCOUNT && err->code != ERR_THROTTLE)
 			return false;
-		if (!fetch_recover(f, &again, err))
+		else if (!fetch_recover(f, &again, err))
 			return false;
-		times += again;
-		if (!reading_may_open(r, times, &why, err))
-			return false;
-	}
 
 	return true;
 }

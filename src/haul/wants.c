@@ -21,11 +21,11 @@ make_room(struct wants *w)
 }
 
 void
-wants_add(struct wants *w, const struct placement *p, int blame)
+wants_add(struct wants *w, const struct placement *p)
 {
 	make_room(w);
 	struct want *new = &w->array[w->first + w->count++];
-	*new = (struct want){ .blame = blame };
+	*new = (struct want){ 0 };
 	placement_keep(&new->placement, p);
 	w->fresh++;
 }

@@ -142,10 +142,7 @@ struct invented {
 	struct world_box *box;
 	struct source_event events[EVENTS];
 	size_t at, n;
-	uint64_t expunged;         /* since open */
-	struct source_state state; /* as opened */
-	struct source_lost lost;
-	uint64_t told; /* the last one */
+	uint64_t expunged; /* since open */
 	bool message_ids;
 	char mid[64], email[32];
 	uint64_t queue[MESSAGES];
@@ -322,11 +319,8 @@ open_box(void *data, const char *name, const struct source_state *state,
 	struct invented *s = data;
 	struct world *w = s->w;
 	w->opens++;
-	w->at_hand = world_find(w, name);
 	if (w->meanwhile != NULL)
 		w->meanwhile(w, w->opens);
-	if (w->breaks_open)
-		return lost(err);
 	if (w->refuses_open)
 		return err_set(err, ERR_MAILBOX, ERR_REFUSED, "no");
 	struct world_box *b = world_find(w, name);
@@ -340,8 +334,6 @@ open_box(void *data, const char *name, const struct source_state *state,
 	s->box = b;
 	s->at = s->n = s->head = s->tail = 0;
 	s->expunged = 0;
-	s->lost = (struct source_lost){ 0 };
-	s->state = *state;
 	s->message_ids = state->message_ids;
 	*opened = (struct source_opened){ .uidvalidity = b->uidvalidity,
 		.uidnext = told_uidnext(w, b),
@@ -352,7 +344,6 @@ open_box(void *data, const char *name, const struct source_state *state,
 	bool delta =
 	    state->uidnext != 0 && state->uidvalidity == b->uidvalidity;
 	uint64_t from = delta ? state->uidnext : 1;
-	s->told = from - 1;
 	bool swept = delta ? tell_known(s, state) : w->mode != WORLD_MUTE;
 	for (size_t i = delta ? 0 : w->hide; i < b->n; i++)
 		if (b->m[i].uid >= from)
@@ -413,69 +404,14 @@ describe(struct invented *s, const struct world_message *m, struct placement *p)
 	}
 }
 
-/* The range in which this one is asked for. */
-static struct source_lost
-asked_with(const struct invented *s, uint64_t uid)
-{
-	uint64_t lo = s->state.suspect_lo, hi = s->state.suspect_hi;
-	uint64_t middle = lo + (hi - lo) / 2;
-	struct source_lost all = { .lo = s->told + 1,
-		.hi = s->box->uidnext - 1 };
-	if (hi == 0)
-		return all;
-	if (uid < lo)
-		all.hi = lo - 1;
-	else if (uid <= middle)
-		all = (struct source_lost){ .lo = lo, .hi = middle };
-	else if (uid <= hi)
-		all = (struct source_lost){ .lo = middle + 1, .hi = hi };
-	if (all.lo <= s->told)
-		all.lo = s->told + 1;
-	all.there = hi != 0 && all.lo == all.hi;
-
-	return all;
-}
-
-/* Nothing of a range with such a message comes. */
-static bool
-breaks_list(struct invented *s, uint64_t uid)
-{
-	struct source_lost asked = asked_with(s, uid);
-	const struct world_box *b = s->box;
-	for (size_t i = 0; i < b->n; i++)
-		if (b->m[i].breaks_list && b->m[i].uid >= asked.lo &&
-		    b->m[i].uid <= asked.hi) {
-			s->lost = asked;
-			s->w->breaks++;
-			return true;
-		}
-
-	return false;
-}
-
-static void
-was_lost(const void *data, struct source_lost *out)
-{
-	const struct invented *s = data;
-	*out = s->lost;
-}
-
 static bool
 announce(void *data, struct source_event *e, struct err *err)
 {
 	struct invented *s = data;
-	if (++s->w->tells == s->w->break_tell || s->w->breaks_all)
+	if (++s->w->tells == s->w->break_tell)
 		return lost(err);
 	ck_assert_uint_lt(s->at, s->n);
 	*e = s->events[s->at];
-	if (s->state.suspect_hi != 0 && s->head != s->tail) {
-		e->kind = SOURCE_LATER;
-		return true;
-	}
-	if (e->kind == SOURCE_SEEN && breaks_list(s, e->placement.okey))
-		return lost(err);
-	if (e->kind == SOURCE_SEEN)
-		s->told = e->placement.okey;
 	s->at += e->kind != SOURCE_END;
 	e->expunged = e->kind == SOURCE_END ? s->expunged : 0;
 	if (e->kind != SOURCE_SEEN && e->kind != SOURCE_CHANGED)
@@ -515,10 +451,6 @@ body(void *data, struct source_body *out, struct err *err)
 	if (s->w->body_ms > 0)
 		usleep(s->w->body_ms * 1000);
 	const struct world_message *m = by_uid(s->box, uid);
-	if (m != NULL && m->breaks_body) {
-		s->w->breaks++;
-		return lost(err);
-	}
 	*out = (struct source_body){ .okey = uid };
 	if (m == NULL) {
 		out->kind = SOURCE_VANISHED;
@@ -552,7 +484,6 @@ static const struct source_ops source_ops = {
 	.list = list,
 	.open = open_box,
 	.announce = announce,
-	.lost = was_lost,
 	.is_gone = is_gone,
 	.statuses = statuses,
 	.request = request,
@@ -760,7 +691,7 @@ static void
 forget(struct world *w)
 {
 	w->opens = w->bodies = w->tells = w->message_ids = 0;
-	w->asked_gone = w->dials = w->statuses = w->breaks = 0;
+	w->asked_gone = w->dials = w->statuses = 0;
 	w->delivered = w->seals = w->flushes = w->widest = 0;
 }
 

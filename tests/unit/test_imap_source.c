@@ -631,114 +631,27 @@ END_TEST
 
 /* --- delta, recall, gaps ----------------------------------------------- */
 
-/* lost: NULL, or the connection has to break. */
 static struct heard *
-go_on_with(const struct script_step *steps, const struct source_state *state,
-    struct source_lost *lost)
+go_on_from_50(const struct script_step *steps)
 {
 	struct script script = { .steps = steps };
 	struct script_server server = script_start(&script);
 	struct imap_options o = options_for(&server);
 	struct source s = { 0 };
 	struct source_opened opened;
+	struct source_state state = {
+		.uidvalidity = 7, .uidnext = 50, .only_new = true
+	};
 	struct heard *h = mem_new(sizeof(*h));
 	struct err err;
 	ck_assert(imap_source_new(&s, &o, &err));
-	ck_assert(s.ops->open(s.data, "INBOX", state, &opened, &err));
-	ck_assert(haul(&s, h, false) == (lost == NULL));
-	if (lost != NULL)
-		s.ops->lost(s.data, lost);
+	ck_assert(s.ops->open(s.data, "INBOX", &state, &opened, &err));
+	ck_assert(haul(&s, h, false));
 	s.ops->close(&s.data, true);
 	ck_assert_int_eq(script_end(&server), 0);
 
 	return h;
 }
-
-static struct heard *
-go_on_from_50(const struct script_step *steps)
-{
-	const struct source_state state = {
-		.uidvalidity = 7, .uidnext = 50, .only_new = true
-	};
-
-	return go_on_with(steps, &state, NULL);
-}
-
-static struct source_state
-suspecting(uint64_t lo, uint64_t hi)
-{
-	return (struct source_state){ .uidvalidity = 7,
-		.uidnext = 50,
-		.only_new = true,
-		.suspect_lo = lo,
-		.suspect_hi = hi };
-}
-
-START_TEST(what_broke_the_connection_is_listed_in_halves)
-{
-	static const struct script_step steps[] = { EXAMINE("3", "100"),
-		{ "UID FETCH 50:59 (UID FLAGS", "@ OK\r\n" },
-		{ "UID FETCH 60:61 (UID FLAGS", LINE("2", "60") "@ OK\r\n" },
-		{ "UID FETCH 62:63 (UID FLAGS",
-		    LINE("2", "62") "* BYE internal error\r\n" },
-		END };
-	const struct source_state state = suspecting(60, 63);
-	struct source_lost lost;
-	struct heard *h = go_on_with(steps, &state, &lost);
-	ck_assert_str_eq(text_of(&h->events), "seen 60 3 @1577833200+60\n");
-	ck_assert_uint_eq(lost.lo, 62);
-	ck_assert_uint_eq(lost.hi, 63);
-	ck_assert(!lost.there);
-	heard_free(h);
-	free(h);
-}
-END_TEST
-
-START_TEST(a_single_suspect_is_first_asked_whether_it_is_there)
-{
-	static const struct script_step there[] = { EXAMINE("3", "100"),
-		{ "UID FETCH 50:59 (UID FLAGS", "@ OK\r\n" },
-		{ "UID FETCH 60 (UID)", "* 2 FETCH (UID 60)\r\n@ OK\r\n" },
-		{ "UID FETCH 60 (UID FLAGS", "* BYE internal error\r\n" },
-		END };
-	static const struct script_step gone[] = { EXAMINE("3", "100"),
-		{ "UID FETCH 50:59 (UID FLAGS", "@ OK\r\n" },
-		{ "UID FETCH 60 (UID)", "@ OK\r\n" },
-		{ "UID FETCH 61:99 (UID FLAGS", LINE("3", "70") "@ OK\r\n" },
-		END };
-	static const struct script_step broken[] = { EXAMINE("3", "100"),
-		{ "UID FETCH 50:59 (UID FLAGS", "@ OK\r\n" },
-		{ "UID FETCH 60 (UID)", "* BYE internal error\r\n" }, END };
-	const struct source_state state = suspecting(60, 60);
-	struct source_lost lost = { 0 };
-	struct heard *h = go_on_with(_i == 0   ? there
-				     : _i == 1 ? gone
-					       : broken,
-	    &state, _i == 1 ? NULL : &lost);
-	ck_assert_str_eq(_i == 1 ? text_of(&h->events) : "",
-	    _i == 1 ? "seen 70 3 @1577833200+60\n" : "");
-	ck_assert_uint_eq(lost.lo, _i == 1 ? 0 : 60);
-	ck_assert_uint_eq(lost.hi, lost.lo);
-	ck_assert_int_eq(lost.there, _i == 0);
-	heard_free(h);
-	free(h);
-}
-END_TEST
-
-/* "*" is the last one, wherever it is. */
-START_TEST(behind_suspects_no_star_asks_for_one_again)
-{
-	static const struct script_step steps[] = { EXAMINE("3", "50"),
-		{ "UID FETCH 50:2147483672 (UID FLAGS", "@ OK\r\n" },
-		{ "UID FETCH 2147483673:4294967295 (UID FLAGS", "@ OK\r\n" },
-		END };
-	const struct source_state state = suspecting(50, UINT32_MAX);
-	struct heard *h = go_on_with(steps, &state, NULL);
-	ck_assert(h->end.complete);
-	heard_free(h);
-	free(h);
-}
-END_TEST
 
 START_TEST(a_pass_that_goes_on_tells_only_what_is_new)
 {
@@ -999,10 +912,6 @@ suite_imap_source(void)
 	tcase_add_loop_test(t, large_mailboxes_are_cut_into_ranges_without_gaps,
 	    0, sizeof(edges) / sizeof(edges[0]));
 	tcase_add_test(t, a_pass_that_goes_on_tells_only_what_is_new);
-	tcase_add_test(t, what_broke_the_connection_is_listed_in_halves);
-	tcase_add_loop_test(
-	    t, a_single_suspect_is_first_asked_whether_it_is_there, 0, 3);
-	tcase_add_test(t, behind_suspects_no_star_asks_for_one_again);
 	tcase_add_loop_test(
 	    t, what_lies_from_uidnext_on_is_told_if_it_is_asked_for, 0, 2);
 	tcase_add_test(t, a_recall_tells_who_is_gone);
