@@ -401,9 +401,12 @@ options_parse(struct options *o, const struct command *c, int argc, char **argv,
 		} else if (o->arg_count < c->args_max) {
 			o->args[o->arg_count++] = arg;
 		} else {
+			/* A URL may hold a password. */
+			bool url = strstr(arg, "://") != NULL;
 			err_set(err, ERR_RUN, ERR_USAGE,
-			    "%s: one argument too many: %s", c->name, arg);
-			if (c->args_max == 0)
+			    "%s: one argument too many: %s", c->name,
+			    url ? "a URL" : arg);
+			if (c->args_max == 0 && !url)
 				return err_hint(err,
 				    "The accounts' file is given with -c.\n"
 				    "Then: mailhaul %s -c %s",

@@ -202,7 +202,7 @@ exported() {
 	find "$W/tree" -type f -exec sha256sum {} + | cut -d ' ' -f 1 | sort
 }
 wide() {
-	haul alice --account three@x --quiet "$@"
+	haul alice --account three@x --quiet
 }
 new_archive
 wide
