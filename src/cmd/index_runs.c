@@ -134,7 +134,8 @@ is_log(const char *name, char out[RUN_NAME_MAX + 1])
 	return true;
 }
 
-/* The newest log of a run behind the last one that is known. */
+/* The newest log of a run behind the last one that is known. Those of one
+ * second stand in no order: it may be of one that is known, too. */
 static bool
 find_log(
     const struct known_runs *runs, const char *dir, char out[RUN_NAME_MAX + 1])
@@ -149,7 +150,7 @@ find_log(
 		return false;
 	for (struct dirent *e; (e = readdir(stream)) != NULL;)
 		if (is_log(e->d_name, name) && strcmp(name, last) > 0 &&
-		    strcmp(name, out) > 0)
+		    strcmp(name, out) > 0 && find(runs, name) == NULL)
 			memcpy(out, name, sizeof(name));
 	closedir(stream);
 

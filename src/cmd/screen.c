@@ -78,7 +78,7 @@ write_out(void *cookie, const char *data, size_t n)
 	(void)cookie;
 	while (done < n) {
 		ssize_t now = write(STDOUT_FILENO, data + done, n - done);
-		if (now < 0 && errno == EINTR)
+		if (now < 0 && errno == EINTR && !stop_asked())
 			continue;
 		if (now < 0) {
 			write_error = write_error == 0 ? errno : write_error;

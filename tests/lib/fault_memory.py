@@ -120,7 +120,8 @@ class Memory(Stage):
 def main():
     memory = Memory()
     memory.loops()
-    sys.exit(memory.end(40))
+    # Threads, and what is done each second, move the n-th call of a place.
+    sys.exit(memory.end(40, late_share=0.25))
 
 
 if __name__ == "__main__":

@@ -87,16 +87,25 @@ START_TEST(an_old_uidvalidity_that_comes_back_costs_no_body)
 }
 END_TEST
 
-START_TEST(a_uidnext_that_went_down_starts_another_volume)
+/* From a backup: 15 of 20 messages are there, and UID 16 names another one. */
+static struct world *
+world_restored(enum world_mode mode)
 {
-	struct world *w = world_hauled((enum world_mode)_i, "INBOX", NULL, 20);
+	struct world *w = world_hauled(mode, "INBOX", NULL, 20);
 	struct world_box *b = world_find(w, "INBOX");
 	for (int i = 0; i < 5; i++)
 		world_expunge(b, b->n - 1);
 	b->grave_count = 0;
 	b->uidnext = 16;
 	b->modseq = 50;
-	world_arrive(w, b); /* UID 16 names another message now */
+	world_arrive(w, b);
+
+	return w;
+}
+
+START_TEST(a_uidnext_that_went_down_starts_another_volume)
+{
+	struct world *w = world_restored((enum world_mode)_i);
 	struct world_box *other = world_add(w, "Archive");
 	for (int i = 0; i < 3; i++)
 		world_arrive(w, other);
@@ -129,14 +138,7 @@ arrive_while_asked(struct world *w, unsigned open)
 /* What comes between EXAMINE and the list has a UID from UIDNEXT on, too. */
 START_TEST(mail_that_just_came_is_no_wrong_uidnext)
 {
-	struct world *w = world_hauled((enum world_mode)_i, "INBOX", NULL, 20);
-	struct world_box *b = world_find(w, "INBOX");
-	for (int i = 0; i < 5; i++)
-		world_expunge(b, b->n - 1);
-	b->grave_count = 0;
-	b->uidnext = 16;
-	b->modseq = 50;
-	world_arrive(w, b); /* UID 16 names another message now */
+	struct world *w = world_restored((enum world_mode)_i);
 	w->meanwhile = arrive_while_asked;
 	struct world_run *r = world_completed(w, NULL);
 	ck_assert_uint_eq(w->delivered, 2);
