@@ -49,8 +49,9 @@ struct haul_result {
 	uint64_t mailboxes_excluded; /* by --include, --exclude */
 	uint64_t mailboxes_unselectable;
 	uint64_t mailboxes_failed;
-	uint64_t octets;        /* of messages delivered */
-	uint64_t flags_changed; /* of messages that are kept */
+	uint64_t mailboxes_unreached; /* the account was given up before */
+	uint64_t octets;              /* of messages delivered */
+	uint64_t flags_changed;       /* of messages that are kept */
 	uint64_t gone; /* not at the source any more; they stay in the target */
 	struct haul_failure *failures; /* the first of them */
 	size_t failure_count;

@@ -51,6 +51,18 @@ struct source_state {
 	/* In: nothing of what lies below uidnext is told (a pass that a broken
 	 * connection cut goes on). */
 	bool only_new;
+	/* In: a connection broke while these okeys were being listed; _hi 0:
+	 * none. They are listed in two halves, apart from all others, and not
+	 * while bodies are outstanding; a single one is first asked whether it
+	 * is there. */
+	uint64_t suspect_lo, suspect_hi;
+	bool suspect_there; /* in: it is; it is not asked */
+};
+
+/* What a source had asked its list for when the connection broke. */
+struct source_lost {
+	uint64_t lo, hi; /* all below lo was told; hi 0: nothing was asked */
+	bool there;      /* lo == hi, and the message exists */
 };
 
 /* What the source says of a mailbox once it is open. */
@@ -154,6 +166,9 @@ struct source_ops {
 	/* Next event; SEEN and ALIVE ascend in okey; memory independent of the
 	 * mailbox's size. May be interleaved with request and body. */
 	bool (*announce)(void *, struct source_event *, struct err *);
+	/* After a connection broke in any call, before close. NULL: not
+	 * offered, nothing was asked. */
+	void (*lost)(const void *, struct source_lost *);
 	/* A mailbox that list no longer shows, asked for by its wire name:
 	 * *gone only if the server says that there is none. NULL: not offered,
 	 * nothing is ever called gone. */

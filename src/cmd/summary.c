@@ -97,6 +97,9 @@ text_mailboxes(struct buf *out, const struct summary *s)
 		    "Mailboxes skipped by --include or --exclude: "
 		    "%" PRIu64 "\n",
 		    r->mailboxes_excluded);
+	if (r->mailboxes_unreached > 0)
+		buf_fmt(out, "Mailboxes not reached: %" PRIu64 "\n",
+		    r->mailboxes_unreached);
 	for (size_t i = 0; i < r->failure_count; i++) {
 		const struct haul_failure *f = &r->failures[i];
 		buf_str(out, "FAILED ");
@@ -261,6 +264,8 @@ report_json(const struct summary *s)
 	    top, "mailboxes_gone", rows_number(r->mailboxes_gone));
 	json_object_set_new(
 	    top, "mailboxes_excluded", rows_number(r->mailboxes_excluded));
+	json_object_set_new(
+	    top, "mailboxes_not_reached", rows_number(r->mailboxes_unreached));
 	json_t *failures = json_array();
 	for (size_t i = 0; i < r->failure_count; i++) {
 		json_t *f = json_object();

@@ -107,9 +107,9 @@ exclude(struct reading *r, const struct placement *p, const struct known *row,
 }
 
 static void
-want(struct reading *r, const struct placement *p)
+want(struct reading *r, const struct placement *p, bool unreadable)
 {
-	wants_add(&r->f->wants, p);
+	wants_add(&r->f->wants, p, unreadable ? 1 : 0);
 	atomic_fetch_add(&r->f->meter->wanted, 1);
 	atomic_fetch_add(&r->f->meter->wanted_octets, p->size);
 }
@@ -139,7 +139,7 @@ judge_new(struct reading *r, const struct placement *p, const struct known *row,
 	else if (by != NULL && !maybe)
 		exclude(r, p, row, by);
 	else
-		want(r, p);
+		want(r, p, row != NULL && row->outcome == OUTCOME_UNREADABLE);
 
 	return true;
 }
@@ -219,12 +219,12 @@ seen(struct reading *r, const struct placement *p, struct err *err)
 
 /* ---- a message that is listed, but not so that it can be used ---- */
 
-static bool
-bad_of(struct reading *r, const struct source_event *e, struct err *err)
+bool
+reading_take_bad(
+    struct reading *r, uint64_t okey, const struct err *why, struct err *err)
 {
 	struct kept_placement kept;
-	struct placement p = { .okey = e->placement.okey,
-		.idate = DATETIME_NONE };
+	struct placement p = { .okey = okey, .idate = DATETIME_NONE };
 	const struct known *row;
 	if (p.okey < r->next_okey)
 		return true;
@@ -240,7 +240,7 @@ bad_of(struct reading *r, const struct source_event *e, struct err *err)
 	}
 	placement_keep(&kept, &p);
 	reading_push_outcome(r, &kept, OUTCOME_UNREADABLE,
-	    err_code_word(e->why.code), e->why.text, e->why.words);
+	    err_code_word(why->code), why->text, why->words);
 
 	return true;
 }
@@ -249,7 +249,7 @@ static bool
 bad(struct reading *r, const struct source_event *e, struct err *err)
 {
 	if (e->placement.okey != 0)
-		return bad_of(r, e, err);
+		return reading_take_bad(r, e->placement.okey, &e->why, err);
 	log_add(LOG_WARN, "%s: a message without UID: %s", r->box->m.display,
 	    e->why.text);
 	r->listed++;

@@ -14,7 +14,9 @@ enum {
 	WINDOW_DEFAULT = 2000,
 	FAILURES_KEPT = 100,
 	/* Over mailboxes that move while they are read. */
-	PASSES_MAX = 3
+	PASSES_MAX = 3,
+	/* Given up one after the other: it is the server, not they. */
+	BROKEN_MAX = 3
 };
 
 static bool
@@ -219,38 +221,88 @@ read_box(
 	return same || fetch_mailbox(f, box, err);
 }
 
+/* The account is given up: where, and what is left. */
+static void
+tell_where(struct fetch *f, const struct box *box, struct err *err)
+{
+	struct err was = *err;
+	uint64_t left = f->result->mailboxes_unreached;
+	if (left == 0)
+		err_set(err, was.scope, was.code, "%s; in %s", was.text,
+		    box->m.display);
+	else
+		err_set(err, was.scope, was.code,
+		    "%s; in %s, and %" PRIu64 " mailbox%s behind it %s not "
+		    "reached",
+		    was.text, box->m.display, left, left == 1 ? "" : "es",
+		    left == 1 ? "was" : "were");
+	memcpy(was.text, err->text, sizeof(was.text));
+	*err = was;
+}
+
+/* It is the server, not a mailbox: worth another try, later. */
+static void
+fail_account(struct err *err)
+{
+	err->scope = ERR_ACCOUNT;
+	err->transient = true;
+}
+
 /* False: no other mailbox can be read either. */
 static bool
 one(struct fetch *f, struct box *box, bool first, bool *opened, struct err *err)
 {
 	meter_set_mailbox(f->meter, box->m.display);
 	box->seen = box->again = box->doubtful = false;
+	unsigned broken = f->broken;
+	uint64_t same = f->result->mailboxes_same;
 	bool ok = read_box(f, box, first, opened, err);
+	bool asked = f->result->mailboxes_same == same;
 	wants_clear(&f->wants);
 	atomic_fetch_add(&f->meter->mailboxes_done, 1);
+	/* A refusal is an answer, too. */
+	if (asked && f->broken == broken)
+		f->broken = 0;
+	f->fine = f->fine || ok;
 	if (ok || f->stopped)
 		return true;
+	if (f->broken >= BROKEN_MAX)
+		fail_account(err);
 	/* The other mailboxes would only be told to wait as well. */
 	if (f->result->parked && err->scope < ERR_ACCOUNT)
 		err->scope = ERR_ACCOUNT;
-	if (err->scope >= ERR_ACCOUNT)
-		return false;
-	fetch_note_failure(f, box->m.display, err);
+	if (err->scope <= ERR_ACCOUNT)
+		fetch_note_failure(f, box->m.display, err);
 
-	return true;
+	return err->scope < ERR_ACCOUNT;
 }
 
 static bool
 once(struct fetch *f, struct boxes *boxes, bool *opened, struct err *err)
 {
 	bool ok = true;
-	for (size_t i = 0; ok && i < boxes->n && !f->stopped; i++) {
+	struct box *last = NULL;
+	for (size_t i = 0; i < boxes->n && !f->stopped; i++) {
+		struct box *box = &boxes->array[i];
 		f->boxes = boxes;
 		f->at = i;
-		if (boxes->array[i].wanted)
-			ok = one(f, &boxes->array[i], true, opened, err);
+		if (!box->wanted)
+			continue;
+		if (!ok) {
+			f->result->mailboxes_unreached++;
+			continue;
+		}
+		last = box;
+		ok = one(f, box, true, opened, err);
 	}
 	f->boxes = NULL;
+	/* *err is still theirs: nothing else was called. */
+	if (ok && !f->stopped && f->broken > 0 && !f->fine) {
+		fail_account(err);
+		ok = false;
+	}
+	if (!ok && err->scope == ERR_ACCOUNT)
+		tell_where(f, last, err);
 
 	return ok;
 }

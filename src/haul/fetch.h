@@ -33,6 +33,9 @@ struct fetch {
 	 * next one is still to be told to the source; else NULL. */
 	const struct boxes *boxes;
 	size_t at;
+	/* Mailboxes given up one after the other as they break connections. */
+	unsigned broken;
+	bool fine;    /* some mailbox was read to its end */
 	bool stopped; /* by the user, or by the delivering thread */
 };
 

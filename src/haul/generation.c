@@ -81,12 +81,14 @@ reading_select(struct reading *r, const struct source_state *state,
 {
 	struct fetch *f = r->f;
 	bool again = false;
+	int times = 0;
 	while (!f->source->ops->open(
-	    f->source->data, r->box->m.name, state, opened, err))
+	    f->source->data, r->box->m.name, state, opened, err)) {
 		if (err->scope < ERR_ACCOUNT && err->code != ERR_THROTTLE)
 			return false;
-		else if (!fetch_recover(f, &again, err))
+		if (!reading_reopen(r, &times, &again, err))
 			return false;
+	}
 
 	return true;
 }
@@ -235,6 +237,7 @@ listed_above(struct reading *r, uint64_t *okey, struct err *err)
 		.only_new = true,
 	};
 	bool reconnected = true, told;
+	int times = 0;
 	*okey = 0;
 	while (*okey == 0 && e.kind != SOURCE_END) {
 		if (reconnected && (!reading_select(r, &above, &now, err) ||
@@ -243,7 +246,7 @@ listed_above(struct reading *r, uint64_t *okey, struct err *err)
 		reconnected = false;
 		told = source->ops->announce(source->data, &e, err);
 		if (!told) {
-			if (!fetch_recover(r->f, &reconnected, err))
+			if (!reading_reopen(r, &times, &reconnected, err))
 				return false;
 			e.kind = SOURCE_LATER; /* it isn't over yet */
 		} else if (e.kind == SOURCE_SEEN && now.uidnext != 0 &&

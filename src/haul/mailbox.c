@@ -11,8 +11,6 @@
 #include "base/stop.h"
 #include "reading.h"
 
-enum { BLAME_MAX = 2 };
-
 /* ---- over the belt ---- */
 
 bool
@@ -132,6 +130,7 @@ take_body(struct reading *r, struct err *err)
 	struct kept_placement p;
 	wants_answer(&f->wants, want, &p);
 	retry_progress(&f->retry);
+	r->answered++;
 	f->allow = f->allow * 2 < f->window ? f->allow * 2 : f->window;
 	if (body.kind == SOURCE_BODY)
 		push_message(r, &p, &body.content);
@@ -170,6 +169,7 @@ widen(struct reading *r, struct err *err)
 	r->next_okey = 1;
 	r->expunged = 0;
 	r->announced = r->cut = false;
+	r->breaks = (struct breaks){ .sum = r->breaks.sum };
 	ahead_seek(&r->ahead, 1);
 	if (!reading_select(r, &all, &opened, err) ||
 	    !reading_is_same(r, &opened, err))
@@ -226,25 +226,6 @@ pump(struct reading *r, struct err *err)
 	return true;
 }
 
-/* The message that alone was asked for when the connection broke, again and
- * again, is given up; the mailbox is not. */
-static void
-lay_blame(struct reading *r, const struct err *why)
-{
-	struct want *only = wants_lost(&r->f->wants);
-	if (only == NULL || ++only->blame < BLAME_MAX)
-		return;
-	struct kept_placement p;
-	only->requested = true;
-	r->f->wants.requested++;
-	r->f->wants.fresh--;
-	wants_answer(&r->f->wants, only, &p);
-	reading_push_outcome(r, &p, OUTCOME_UNREADABLE,
-	    err_code_word(why->code),
-	    "the connection broke each time it was asked for", why->text);
-	retry_progress(&r->f->retry);
-}
-
 /* Where a new connection goes on. */
 static struct source_state
 where_it_was(struct reading *r)
@@ -254,8 +235,11 @@ where_it_was(struct reading *r)
 		ranges_free(&r->told);
 		ranges_free(&r->gone);
 		r->strange = false;
-		return r->delta.state;
+		state = r->delta.state;
+		reading_tell_suspects(r, &state);
+		return state;
 	}
+	reading_tell_suspects(r, &state);
 	if (r->next_okey == 1 && !r->announced)
 		return state;
 	r->cut = r->cut || !r->announced;
@@ -296,17 +280,20 @@ static bool
 resume(struct reading *r, struct err *err)
 {
 	struct fetch *f = r->f;
+	struct err why = *err;
 	bool reconnected = false;
-	if (r->another)
+	if (r->another || r->given_up ||
+	    (err->scope >= ERR_ACCOUNT && !stop_asked() &&
+		!reading_broke(r, &why, err)))
 		return false;
-	if (err->scope >= ERR_ACCOUNT && !stop_asked()) {
-		lay_blame(r, err);
-		f->allow = 1;
-	}
 	if (!fetch_recover(f, &reconnected, err))
 		return false;
+	if (why.code == ERR_THROTTLE)
+		reading_was_paused(r);
 	if (!reconnected)
 		return true;
+	if (!reading_may_go_on(r, &why, err))
+		return false;
 	struct source_opened opened;
 	struct source_state state = where_it_was(r);
 
@@ -357,7 +344,7 @@ finish(struct reading *r)
 	/* A message without a row would be "already there" the next time. */
 	bool all_known = r->counts.by[OUTCOME_UNKNOWN] == 0 && r->nameless == 0;
 	bool full = r->pass == PASS_FULL;
-	bool whole = r->complete && all_known;
+	bool whole = r->complete && all_known && !r->breaks.found;
 	bool gone = r->gone_count + r->missed_count > 0;
 	bool may_end = whole && (!full || (r->swept && !r->cut));
 	remember(r);

@@ -45,6 +45,20 @@ struct rematch {
 	bool on; /* even if n is 0: octets may be kept under this name */
 };
 
+/* Connections that broke while it was read (breaks.c). */
+struct breaks {
+	uint64_t lo, hi; /* of the list: it broke there; hi 0: not known */
+	int strikes;     /* at lo == hi, a message that is there */
+	bool known;      /* which an earlier run could not read */
+	int times;       /* one after the other with nothing gained by it */
+	unsigned sum;    /* of all by which nothing was told or answered */
+	int64_t spent_ms, since; /* on them; the last one's time */
+	uint64_t paused_at; /* where it stood when it had to wait; 0: didn't */
+	bool found;         /* a message whose line can't be listed … */
+	bool guilty;        /* … or any that breaks connections */
+	uint64_t next_okey, answered; /* the reading's, at the last one */
+};
+
 struct reading {
 	struct fetch *f;
 	struct box *box;
@@ -87,6 +101,9 @@ struct reading {
 	bool announced, complete, swept;
 	struct source_state state;
 	uint64_t expunged;
+	uint64_t answered; /* bodies, and what stands for them */
+	bool given_up;     /* it breaks too many connections */
+	struct breaks breaks;
 };
 
 /* ---- generation.c: which generation it is, and how it is to be read ---- */
@@ -108,6 +125,25 @@ void reading_free(struct reading *);
 
 /* ---- announced.c: what a pass tells ---- */
 bool reading_announce(struct reading *, bool *later, struct err *);
+/* A message that is listed, but not so that it can be used. */
+bool reading_take_bad(
+    struct reading *, uint64_t okey, const struct err *why, struct err *);
+
+/* ---- breaks.c: what breaks the connection each time it is asked for ---- */
+/* After a call that broke it, before another one is made. *err: it may be the
+ * index that fails. */
+bool reading_broke(struct reading *, const struct err *why, struct err *);
+/* There is a new one. False, *err of scope MAILBOX: but not for this mailbox,
+ * which broke too many. why: the last one's end. */
+bool reading_may_go_on(struct reading *, const struct err *why, struct err *);
+/* A reply asked to wait, and it is over: a break that follows is no wonder. */
+void reading_was_paused(struct reading *);
+/* What the next connection has to list by itself. */
+void reading_tell_suspects(const struct reading *, struct source_state *);
+/* fetch_recover for calls behind which no list is looked for: EXAMINE.
+ * *times: how often it broke, in a row. False as reading_may_go_on, too. */
+bool reading_reopen(
+    struct reading *, int *times, bool *reconnected, struct err *);
 
 /* ---- sweep.c: what is gone, and whether the sums come out ---- */
 /* All live rows below okey that were not told are noted. */

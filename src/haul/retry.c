@@ -27,6 +27,21 @@ retry_progress(struct retry *r)
 	r->failures = 0;
 }
 
+void
+retry_count(struct retry *r, int failures)
+{
+	if (r->max_failures > 0)
+		r->failures =
+		    failures < r->max_failures ? failures : r->max_failures - 1;
+}
+
+void
+retry_search(struct retry *r)
+{
+	r->failures = 0;
+	r->brief = true;
+}
+
 /* 50 % to 150 % of ms: clients that lost one server must not come back
  * together. */
 static long
@@ -78,6 +93,17 @@ throttle_wait(
 	return ok;
 }
 
+/* The first try of a search costs little; one that can't even connect is a
+ * failure like any other. */
+static bool
+brief_wait(struct retry *r, const struct err *err)
+{
+	r->brief = false;
+	log_add(LOG_INFO, "%s; connecting again", err->text);
+
+	return rest(r, jittered(r->first_ms / 4));
+}
+
 bool
 retry_wait(
     struct retry *r, const struct err *err, struct meter *m, bool *parked)
@@ -86,6 +112,8 @@ retry_wait(
 		return throttle_wait(r, err, m, parked);
 	if (!err->transient || r->failures >= r->max_failures)
 		return false;
+	if (r->brief)
+		return brief_wait(r, err);
 	long ms = r->first_ms;
 	for (int i = 0; i < r->failures && ms < LONGEST_WAIT_MS; i++)
 		ms *= 2;

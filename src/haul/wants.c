@@ -21,11 +21,11 @@ make_room(struct wants *w)
 }
 
 void
-wants_add(struct wants *w, const struct placement *p)
+wants_add(struct wants *w, const struct placement *p, int blame)
 {
 	make_room(w);
 	struct want *new = &w->array[w->first + w->count++];
-	*new = (struct want){ 0 };
+	*new = (struct want){ .blame = blame };
 	placement_keep(&new->placement, p);
 	w->fresh++;
 }

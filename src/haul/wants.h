@@ -7,7 +7,9 @@
 struct want {
 	struct kept_placement placement;
 	bool requested, answered;
-	int blame; /* connections that broke while it alone was asked for */
+	/* Connections that broke while it alone was asked for; one more if it
+	 * was unreadable before. */
+	int blame;
 };
 
 /* Announced, not yet answered, ascending by okey. */
@@ -17,7 +19,8 @@ struct wants {
 	size_t requested;         /* asked for and not answered */
 	size_t fresh;             /* not asked for yet: the last ones */
 };
-void wants_add(struct wants *, const struct placement *);
+/* blame: see struct want. */
+void wants_add(struct wants *, const struct placement *, int blame);
 /* The unanswered, requested one of this okey; NULL: nobody asked. */
 struct want *wants_find(struct wants *, uint64_t okey);
 /* Answered: its placement goes to *out. */

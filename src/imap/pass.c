@@ -136,10 +136,23 @@ imap_pass_recall(struct imap_pass *p, const uint64_t *okeys, size_t n)
 	p->next = 1; /* of index + 1, so that 0 means "none" as for UIDs */
 	p->last = p->wanted_count;
 	p->whole = p->trusting = p->doubted = false;
+	p->suspect_lo = p->suspect_hi = 0;
 	p->probed = true;
 	p->blind = true;
 	p->width =
 	    p->width_max < IMAP_PASS_RECALL ? p->width_max : IMAP_PASS_RECALL;
+}
+
+/* Where a connection broke, each half is asked by itself. */
+static uint64_t
+cut_at_suspects(const struct imap_pass *p, uint64_t hi)
+{
+	uint64_t middle = p->suspect_lo + (p->suspect_hi - p->suspect_lo) / 2;
+	uint64_t end = p->next < p->suspect_lo ? p->suspect_lo - 1
+		       : p->next <= middle     ? middle
+					       : p->suspect_hi;
+
+	return p->next <= p->suspect_hi && hi > end ? end : hi;
 }
 
 static bool
@@ -160,6 +173,7 @@ next_range(struct imap_pass *p, struct imap_range *r)
 		hi = p->from - 1;
 	if (p->blind && hi - p->next >= p->width)
 		hi = p->next + p->width - 1;
+	hi = cut_at_suspects(p, hi);
 	*r = (struct imap_range){ (uint32_t)p->next, (uint32_t)hi };
 	p->next = hi + 1;
 
@@ -173,7 +187,8 @@ add_set(const struct imap_pass *p, const struct imap_range *r, struct buf *line)
 		for (uint32_t i = r->lo; i <= r->hi; i++)
 			buf_fmt(line, "%s%u", i == r->lo ? "" : ",",
 			    p->wanted[i - 1]);
-	else if (r->hi == UINT32_MAX)
+	else if (r->hi == UINT32_MAX && p->suspect_hi == 0)
+		/* Not of suspects: "*" is the last one, wherever it is. */
 		buf_fmt(line, "%u:*", r->lo);
 	else if (r->lo == r->hi)
 		buf_fmt(line, "%u", r->lo);
@@ -191,6 +206,10 @@ static void
 add_items(
     const struct imap_pass *p, const struct imap_range *r, struct buf *line)
 {
+	if (p->checking) {
+		buf_str(line, " (UID)");
+		return;
+	}
 	if (is_old(p, r->lo)) {
 		buf_str(line, p->alive ? " (UID)" : " (UID FLAGS)");
 		return;
@@ -210,14 +229,21 @@ imap_pass_ask(struct imap_pass *p, struct err *err)
 	if (p->flying != NULL || p->landed != NULL || !next_range(p, &r))
 		return true;
 	struct buf line = { 0 };
+	p->checking = r.lo == r.hi && r.lo >= p->suspect_lo &&
+		      r.lo <= p->suspect_hi && r.lo != p->there;
 	buf_str(&line, "UID FETCH ");
 	add_set(p, &r, &line);
 	add_items(p, &r, &line);
 	p->flying = imap_window_new(r.lo, r.hi);
 	p->flying->tag = imap_session_send(p->s, line.data, line.len, err);
 	buf_free(&line);
+	if (p->flying->tag != 0)
+		return true;
+	/* Nothing is on its way: whoever asks again hears of the failure. */
+	imap_window_free(&p->flying);
+	p->again[p->again_count++] = r;
 
-	return p->flying->tag != 0;
+	return false;
 }
 
 /* --- answers ----------------------------------------------------------- */
@@ -253,7 +279,8 @@ imap_pass_take(struct imap_pass *p, const struct imap_fetch *f, const char *bad,
 	if (!is_asked(p, w, f->uid))
 		return true;
 	/* No flags is not "none set": a mod-sequence that nobody asked for. */
-	if (is_old(p, f->uid) && !p->alive && bad == NULL && !f->has_flags)
+	if (is_old(p, f->uid) && !p->alive && !p->checking && bad == NULL &&
+	    !f->has_flags)
 		return true;
 	if (imap_window_add(w, f, bad))
 		return true;
@@ -318,6 +345,10 @@ imap_pass_done(struct imap_pass *p, const struct imap_reply *r, int64_t *pause,
 	bool good = true, cut = imap_session_was_cut(p->s, r);
 	if (cut && w->lo < w->hi) {
 		halve(p, w);
+	} else if (r->status == IMAP_OK && p->checking && w->count > 0) {
+		p->there = w->lo;
+		p->again[p->again_count++] =
+		    (struct imap_range){ w->lo, w->hi };
 	} else if (r->status == IMAP_OK) {
 		imap_window_finish(w);
 		adapt_width(p, w->count);
@@ -459,6 +490,39 @@ imap_pass_is_over(const struct imap_pass *p)
 {
 	return p->probed && p->flying == NULL && p->landed == NULL &&
 	       p->again_count == 0 && p->next > p->last;
+}
+
+bool
+imap_pass_is_telling(const struct imap_pass *p)
+{
+	const struct imap_window *w = p->current;
+
+	return p->landed != NULL ||
+	       (w != NULL &&
+		   (w->at < w->count || w->refused || w->nameless > 0));
+}
+
+bool
+imap_pass_is_suspect(const struct imap_pass *p)
+{
+	return p->suspect_hi != 0 && p->flying == NULL &&
+	       (p->next <= p->suspect_hi || p->again_count > 0);
+}
+
+void
+imap_pass_lost(const struct imap_pass *p, struct source_lost *lost)
+{
+	const struct imap_window *w = p->flying, *told = p->current;
+	*lost = (struct source_lost){ 0 };
+	if (w == NULL || p->wanted != NULL)
+		return;
+	lost->lo = w->lo;
+	lost->hi = w->hi;
+	if (told != NULL && told->at < told->count &&
+	    told->items[told->at].uid < lost->lo)
+		lost->lo = told->items[told->at].uid;
+	/* Not if a good one that was listed is still to be told. */
+	lost->there = lost->lo == lost->hi && p->there == w->lo && !p->checking;
 }
 
 void

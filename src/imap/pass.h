@@ -40,6 +40,10 @@ struct imap_pass {
 	uint64_t width;
 	struct imap_range again[72]; /* halves of refused ranges, a stack */
 	size_t again_count;
+	/* source_state's; hi 0: none. */
+	uint64_t suspect_lo, suspect_hi;
+	bool checking;    /* flying: is it there at all? */
+	uint64_t there;   /* a suspect one that is; 0: none */
 	uint32_t *wanted; /* recall: ascending UIDs; NULL: a pass */
 	size_t wanted_count;
 	struct imap_window *current; /* being told; NULL: none */
@@ -73,6 +77,12 @@ bool imap_pass_done(struct imap_pass *, const struct imap_reply *,
 /* The next event at hand; false: none (then is_over says if there will be). */
 bool imap_pass_tell(struct imap_pass *, struct source_event *);
 bool imap_pass_is_over(const struct imap_pass *);
+/* Something that was answered is still to be told. */
+bool imap_pass_is_telling(const struct imap_pass *);
+/* A range in which a connection broke comes next. */
+bool imap_pass_is_suspect(const struct imap_pass *);
+/* What is asked and not told, once the connection is gone. */
+void imap_pass_lost(const struct imap_pass *, struct source_lost *);
 void imap_pass_end(const struct imap_pass *, struct source_event *);
 
 #endif

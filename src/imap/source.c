@@ -141,13 +141,25 @@ probe(struct imap_source *i, bool *later, struct err *err)
 	return imap_pass_probe(&i->now.pass, err);
 }
 
+/* What breaks the connection must be one thing: a list, or bodies. */
+static bool
+must_wait(const struct imap_source *i)
+{
+	return imap_pass_is_suspect(&i->now.pass) &&
+	       imap_bodies_outstanding(&i->bodies);
+}
+
 /* A range is asked before the one at hand is told, so that it stands before
- * that one's bodies. */
+ * that one's bodies; but one that may break the connection by itself. */
 static bool
 ask_ahead(struct imap_source *i, struct err *err)
 {
-	return i->pausing || (imap_changes_ask(&i->now.changes, err) &&
-				 imap_pass_ask(&i->now.pass, err));
+	const struct imap_pass *pass = &i->now.pass;
+	bool alone = imap_pass_is_suspect(pass) && imap_pass_is_telling(pass);
+
+	return i->pausing ||
+	       (imap_changes_ask(&i->now.changes, err) &&
+		   (alone || must_wait(i) || imap_pass_ask(&i->now.pass, err)));
 }
 
 /*
@@ -166,7 +178,7 @@ scan_instead(struct imap_source *i, struct err *err)
 	imap_changes_reset(c);
 	imap_pass_start(
 	    &i->now.pass, i->s, &i->now.opened, 1, i->now.state.uidnext);
-	i->now.pass.message_ids = i->now.state.message_ids;
+	imap_visit_tell_pass(&i->now);
 	if (flags)
 		return true;
 	i->now.pass.alive = true;
@@ -227,7 +239,9 @@ read_more(struct imap_source *i, bool *later, struct err *err)
 	unsigned tag = imap_changes_flying(&i->now.changes);
 	if (tag == 0 && i->now.pass.flying != NULL)
 		tag = i->now.pass.flying->tag;
-	*later = tag != 0 && (i->offered || imap_bodies_ahead(&i->bodies, tag));
+	*later =
+	    must_wait(i) ||
+	    (tag != 0 && (i->offered || imap_bodies_ahead(&i->bodies, tag)));
 
 	return tag == 0 || *later || imap_flow_step(i, err);
 }
@@ -279,6 +293,17 @@ announce(void *data, struct source_event *e, struct err *err)
 	i->offered = false;
 
 	return true;
+}
+
+static void
+lost(const void *data, struct source_lost *out)
+{
+	const struct imap_source *i = data;
+	unsigned older = imap_changes_flying(&i->now.changes);
+	*out = (struct source_lost){ 0 };
+	if (i->ahead.name == NULL && i->now.name != NULL && !i->ended &&
+	    older == 0)
+		imap_pass_lost(&i->now.pass, out);
 }
 
 static bool
@@ -350,6 +375,7 @@ static const struct source_ops ops = { .scheme = "imap",
 	.list = list,
 	.open = open_mailbox,
 	.announce = announce,
+	.lost = lost,
 	.is_gone = is_gone,
 	.statuses = statuses,
 	.recall = recall,

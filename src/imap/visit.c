@@ -33,7 +33,10 @@ same_state(const struct source_state *a, const struct source_state *b)
 {
 	return a->uidvalidity == b->uidvalidity && a->uidnext == b->uidnext &&
 	       a->modseq == b->modseq && a->messages == b->messages &&
-	       a->message_ids == b->message_ids && a->only_new == b->only_new;
+	       a->message_ids == b->message_ids && a->only_new == b->only_new &&
+	       a->suspect_lo == b->suspect_lo &&
+	       a->suspect_hi == b->suspect_hi &&
+	       a->suspect_there == b->suspect_there;
 }
 
 bool
@@ -47,6 +50,16 @@ imap_visit_is(const struct imap_visit *v, const char *name,
 }
 
 /* --- what is asked ----------------------------------------------------- */
+
+void
+imap_visit_tell_pass(struct imap_visit *v)
+{
+	v->pass.message_ids = v->state.message_ids;
+	v->pass.suspect_lo = v->state.suspect_lo;
+	v->pass.suspect_hi = v->state.suspect_hi;
+	if (v->state.suspect_there)
+		v->pass.there = v->state.suspect_lo;
+}
 
 void
 imap_visit_begin(struct imap_visit *v, const struct source_opened *opened)
@@ -68,7 +81,7 @@ imap_visit_begin(struct imap_visit *v, const struct source_opened *opened)
 			o.uidnext = 0;
 	}
 	imap_pass_start(&v->pass, v->s, &o, lo, from);
-	v->pass.message_ids = state->message_ids;
+	imap_visit_tell_pass(v);
 }
 
 /* Does STATUS tell all that the first commands hang on, and is no command

@@ -37,6 +37,8 @@ bool imap_visit_is(
 /* After EXAMINE: full, only what is new, changes by mod-sequence, or all
  * flags; nothing is sent. */
 void imap_visit_begin(struct imap_visit *, const struct source_opened *);
+/* A pass that was just started: what it has to know of .state besides. */
+void imap_visit_tell_pass(struct imap_visit *);
 /* EXAMINE, and the pass's first commands if status (NULL: unknown) tells
  * enough.  Only where what ENABLE answered is known. */
 bool imap_visit_send(

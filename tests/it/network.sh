@@ -137,7 +137,7 @@ compare_archive "$W/alice.dump" "$ARCHIVE"
 
 say "silence for ever: exit 6, what came is kept, the next run goes on"
 new_archive
-start_proxy --stall 150000
+start_proxy --stall 150000 --for-good
 expect_exit 6 through alice --timeout 1 --retries 1
 assert_says "$W/err" 'SOURCE'
 assert_says "$W/err" 'Then: mailhaul copy'
@@ -192,3 +192,20 @@ assert_equal "$status" 0 "exit of the run whose server was stopped"
 assert_says "$W/err.bg" 'trying again in'
 check_archive "$ARCHIVE"
 compare_archive "$W/alice.dump" "$ARCHIVE"
+
+say "a mail that Dovecot hangs up over when it is listed: it alone is lacking"
+load_sample bob --plain --messages 20 --size 20000
+victim=$(find "$MAIL_DIR/bob" -path '*/cur/*' -printf '%s %p\n' |
+	sort -n | sed -n '$s/^[0-9]* //p')
+# Dovecot reads a mail whose name doesn't tell W=, and trusts S= meanwhile.
+odd=$(printf '%s' "$victim" | sed 's/,S=[0-9]*/,S=10/; s/,W=[0-9]*//')
+mv "$victim" "$odd"
+new_archive
+expect_exit 1 haul bob --retry-wait 0.05
+assert_says "$W/err" ' UID [0-9]* unreadable: the connection broke each time it was listed'
+assert_says "$W/out" '^INCOMPLETE: .* already \+ 1 unreadable$'
+mv "$odd" "$victim"
+dump_imap bob >"$W/bob.dump"
+expect_exit 0 haul bob
+assert_says "$W/out" '^complete: .* = 1 delivered'
+compare_archive "$W/bob.dump" "$ARCHIVE"

@@ -63,6 +63,22 @@ def hang_up(uid, data=b"", times=1 << 30):
     return body_of(uid, answer)
 
 
+def hang_up_line(uid, data=b""):
+    """The connection ends when this message is listed."""
+    def hook(_, n, m):
+        if m.uid == uid:
+            raise Hangup(data)
+    return {"line": hook}
+
+
+def hang_up_list(*names):
+    """The connection ends whenever these mailboxes are listed."""
+    def hook(conn, _):
+        if conn.name in names:
+            raise Hangup(b"")
+    return {"LINES": hook, "UIDS": hook}
+
+
 def hang_up_first(times=1 << 30, data=b""):
     """The first connections end so."""
     def hook(conn, _):
@@ -342,6 +358,21 @@ CASES = [
          LOST_ONE + "unreadable"),
     Case("a message that always ends the connection", hang_up(2), 1,
          LOST_ONE + "unreadable"),
+    Case("a message whose line always ends the connection", hang_up_line(2), 1,
+         r"(?s)UID 2 unreadable: the connection broke each time it was listed.*"
+         + LOST_ONE + "unreadable"),
+    Case("the last message's line always ends the connection",
+         hang_up_line(3, b"* BYE internal error\r\n"), 1,
+         r"(?s)UID 3 unreadable: .*internal error.*" + LOST_ONE + "unreadable"),
+    Case("one line of many always ends the connection", hang_up_line(1700), 1,
+         r"INCOMPLETE: 2300 listed = 2299 delivered \+ 0 already \+ 1 unread",
+         boxes={"INBOX": [Message(n, mail(n)) for n in range(1, 2301)]}),
+    Case("a list that always ends the connection", hang_up_list("INBOX"), 6,
+         r"; in INBOX\n"),
+    Case("one mailbox whose lists always end the connection",
+         hang_up_list("Drafts"), 1,
+         r"(?s)FAILED Drafts: [0-9]+ connections broke.*6 delivered.*3 unknown",
+         boxes={"INBOX": three(), "Drafts": three(), "Sent": three()}),
     Case("BYE in mid-window, once",
          hang_up(2, b"* BYE shutting down\r\n", times=1)),
     Case("I07 EOF in mid-literal, once",

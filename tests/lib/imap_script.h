@@ -7,7 +7,8 @@
  * tag and \1 for a NUL.  "&text" waits for a line that is no command.
  * CAPABILITY, LOGIN, ID, ENABLE and NAMESPACE are answered by themselves,
  * LOGOUT ends it, unless the step at hand expects them.  The child exits 0 if
- * every step was reached, 3 at a command nobody expected.
+ * every step was reached, 3 at a command nobody expected. "* BYE" in a reply is
+ * its end, in good order; so is "* RESET", which is not sent, by a reset.
  */
 #include <arpa/inet.h>
 #include <check.h>
@@ -68,6 +69,17 @@ script_say(int fd, const struct script *s, const char *text, const char *tag)
 		}
 	script_send(fd, s, out, len);
 	free(out);
+}
+
+/* What was said arrives before. */
+static void
+script_reset(int fd)
+{
+	const struct linger now = { .l_onoff = 1 };
+	usleep(100000);
+	setsockopt(fd, SOL_SOCKET, SO_LINGER, &now, sizeof(now));
+	close(fd);
+	_exit(0);
 }
 
 static bool
@@ -144,6 +156,9 @@ script_run(int fd, const struct script *s)
 			for (size_t i = 0; i < s->flood; i++)
 				script_say(fd, s, "* junk\r\n", tag);
 			script_say(fd, s, step->reply, tag);
+			if (strncmp(step[1].reply != NULL ? step[1].reply : "",
+				"* RESET", 7) == 0)
+				script_reset(fd);
 			if (strstr(step->reply, "* BYE") != NULL) {
 				shutdown(fd, SHUT_WR);
 				while (script_line(fd, line, sizeof(line)))

@@ -30,6 +30,8 @@ def parse(arguments=None):
     parser.add_argument("--how", choices=["rst", "fin"], default="rst")
     parser.add_argument("--stall", type=int, metavar="N",
                         help="after N octets pass nothing on, close nothing")
+    parser.add_argument("--for-good", action="store_true",
+                        help="once one has stalled, all others do at once")
     parser.add_argument("--flip", type=int, metavar="N",
                         help="the N-th octet, from 1, comes with a bit turned")
     parser.add_argument("--sent", action="store_true",
@@ -60,6 +62,7 @@ class Proxy:
         self.log_file = open(options.log, "a", buffering=1)
         self.hurt = 0
         self.closed_until = 0
+        self.stalled = False
         self.lock = threading.Lock()  # guards hurt, closed_until, log_file
         self.listener = self.listen(options.port)
         self.port = self.listener.getsockname()[1]
@@ -110,7 +113,8 @@ class Proxy:
             if self.o.cut_between:
                 low, high = map(int, self.o.cut_between.split(":"))
                 cut = self.random.randint(low, high)
-            return cut, self.o.stall, self.o.flip
+            stall = 0 if self.stalled and self.o.for_good else self.o.stall
+            return cut, stall, self.o.flip
 
     def serve(self, client):
         try:
@@ -177,6 +181,7 @@ class Proxy:
             self.log("cut", passed)
             self.end(client, self.o.how)
             return
+        self.stalled = True
         self.log("stall", passed)
         while client.recv(65536):  # until the client gives up
             pass

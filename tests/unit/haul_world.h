@@ -28,6 +28,11 @@ struct world_message {
 	bool email;             /* its EMAILID is told */
 	bool other_octets;      /* same size and Message-ID as its content's */
 	bool unreadable;        /* its body is refused */
+	/* Breaks the connection each time its body is asked for, or a range of
+	 * the list that it is in. */
+	bool breaks_body, breaks_list;
+	unsigned puts_off; /* so often the server asks to wait for its body, and
+			      hangs up when it is asked for again */
 };
 
 struct world_box {
@@ -63,14 +68,24 @@ struct world {
 	uint64_t hide;        /* so many of the oldest are not listed */
 	unsigned break_at;    /* the n-th body breaks the connection; 0: none */
 	unsigned break_tell;  /* the n-th announcement does */
+	bool breaks_all;      /* each announcement does, whatever was asked */
+	bool breaks_open;     /* each open does */
+	const struct world_box *at_hand; /* the last one that was opened */
 	/* Before the n-th open of a run, from 1. */
 	void (*meanwhile)(struct world *, unsigned open);
 	/* what a run did */
 	unsigned opens, bodies, tells, message_ids, asked_gone, dials, statuses;
+	unsigned breaks; /* by a message */
 	unsigned delivered, seals, flushes, widest;
 	/* options */
 	bool keep_open, dry_run, same_run;
-	bool no_dial; /* a lost connection is lost for good */
+	bool no_dial;  /* a lost connection is lost for good */
+	bool no_again; /* the same, but so that it is worth a retry */
+	unsigned
+	    throttles; /* so many opens are put off, by a lost connection */
+	int retries;   /* 0: the default */
+	int64_t max_pause_ms;
+	unsigned break_ms; /* before a message breaks a connection */
 	long flush_ms;
 	unsigned body_ms;
 };

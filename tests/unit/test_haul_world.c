@@ -142,7 +142,11 @@ struct invented {
 	struct world_box *box;
 	struct source_event events[EVENTS];
 	size_t at, n;
-	uint64_t expunged; /* since open */
+	uint64_t expunged;         /* since open */
+	struct source_state state; /* as opened */
+	struct source_lost lost;
+	uint64_t told; /* the last one */
+	bool put_off;
 	bool message_ids;
 	char mid[64], email[32];
 	uint64_t queue[MESSAGES];
@@ -319,8 +323,16 @@ open_box(void *data, const char *name, const struct source_state *state,
 	struct invented *s = data;
 	struct world *w = s->w;
 	w->opens++;
+	w->at_hand = world_find(w, name);
 	if (w->meanwhile != NULL)
 		w->meanwhile(w, w->opens);
+	if (w->breaks_open)
+		return lost(err);
+	if (w->throttles > 0) {
+		w->throttles--;
+		return err_set_transient(
+		    err, ERR_ACCOUNT, ERR_THROTTLE, "later");
+	}
 	if (w->refuses_open)
 		return err_set(err, ERR_MAILBOX, ERR_REFUSED, "no");
 	struct world_box *b = world_find(w, name);
@@ -334,6 +346,8 @@ open_box(void *data, const char *name, const struct source_state *state,
 	s->box = b;
 	s->at = s->n = s->head = s->tail = 0;
 	s->expunged = 0;
+	s->lost = (struct source_lost){ 0 };
+	s->state = *state;
 	s->message_ids = state->message_ids;
 	*opened = (struct source_opened){ .uidvalidity = b->uidvalidity,
 		.uidnext = told_uidnext(w, b),
@@ -344,6 +358,7 @@ open_box(void *data, const char *name, const struct source_state *state,
 	bool delta =
 	    state->uidnext != 0 && state->uidvalidity == b->uidvalidity;
 	uint64_t from = delta ? state->uidnext : 1;
+	s->told = from - 1;
 	bool swept = delta ? tell_known(s, state) : w->mode != WORLD_MUTE;
 	for (size_t i = delta ? 0 : w->hide; i < b->n; i++)
 		if (b->m[i].uid >= from)
@@ -404,14 +419,70 @@ describe(struct invented *s, const struct world_message *m, struct placement *p)
 	}
 }
 
+/* The range in which this one is asked for. */
+static struct source_lost
+asked_with(const struct invented *s, uint64_t uid)
+{
+	uint64_t lo = s->state.suspect_lo, hi = s->state.suspect_hi;
+	uint64_t middle = lo + (hi - lo) / 2;
+	struct source_lost all = { .lo = s->told + 1,
+		.hi = s->box->uidnext - 1 };
+	if (hi == 0)
+		return all;
+	if (uid < lo)
+		all.hi = lo - 1;
+	else if (uid <= middle)
+		all = (struct source_lost){ .lo = lo, .hi = middle };
+	else if (uid <= hi)
+		all = (struct source_lost){ .lo = middle + 1, .hi = hi };
+	if (all.lo <= s->told)
+		all.lo = s->told + 1;
+	all.there = hi != 0 && all.lo == all.hi;
+
+	return all;
+}
+
+/* Nothing of a range with such a message comes. */
+static bool
+breaks_list(struct invented *s, uint64_t uid)
+{
+	struct source_lost asked = asked_with(s, uid);
+	const struct world_box *b = s->box;
+	for (size_t i = 0; i < b->n; i++)
+		if (b->m[i].breaks_list && b->m[i].uid >= asked.lo &&
+		    b->m[i].uid <= asked.hi) {
+			usleep(s->w->break_ms * 1000);
+			s->lost = asked;
+			s->w->breaks++;
+			return true;
+		}
+
+	return false;
+}
+
+static void
+was_lost(const void *data, struct source_lost *out)
+{
+	const struct invented *s = data;
+	*out = s->lost;
+}
+
 static bool
 announce(void *data, struct source_event *e, struct err *err)
 {
 	struct invented *s = data;
-	if (++s->w->tells == s->w->break_tell)
+	if (++s->w->tells == s->w->break_tell || s->w->breaks_all)
 		return lost(err);
 	ck_assert_uint_lt(s->at, s->n);
 	*e = s->events[s->at];
+	if (s->state.suspect_hi != 0 && s->head != s->tail) {
+		e->kind = SOURCE_LATER;
+		return true;
+	}
+	if (e->kind == SOURCE_SEEN && breaks_list(s, e->placement.okey))
+		return lost(err);
+	if (e->kind == SOURCE_SEEN)
+		s->told = e->placement.okey;
 	s->at += e->kind != SOURCE_END;
 	e->expunged = e->kind == SOURCE_END ? s->expunged : 0;
 	if (e->kind != SOURCE_SEEN && e->kind != SOURCE_CHANGED)
@@ -450,7 +521,21 @@ body(void *data, struct source_body *out, struct err *err)
 		return lost(err);
 	if (s->w->body_ms > 0)
 		usleep(s->w->body_ms * 1000);
-	const struct world_message *m = by_uid(s->box, uid);
+	struct world_message *m = (struct world_message *)by_uid(s->box, uid);
+	if (m != NULL && m->puts_off > 0 && !s->put_off) {
+		s->put_off = true;
+		s->head--;
+		return err_set_transient(
+		    err, ERR_MAILBOX, ERR_THROTTLE, "later");
+	}
+	if (m != NULL && m->puts_off > 0) {
+		m->puts_off--;
+		return lost(err);
+	}
+	if (m != NULL && m->breaks_body) {
+		s->w->breaks++;
+		return lost(err);
+	}
 	*out = (struct source_body){ .okey = uid };
 	if (m == NULL) {
 		out->kind = SOURCE_VANISHED;
@@ -484,6 +569,7 @@ static const struct source_ops source_ops = {
 	.list = list,
 	.open = open_box,
 	.announce = announce,
+	.lost = was_lost,
 	.is_gone = is_gone,
 	.statuses = statuses,
 	.request = request,
@@ -497,6 +583,8 @@ dial(void *arg, struct source *source, struct err *err)
 	struct world *w = arg;
 	if (w->dials++ > 0 && w->no_dial)
 		return err_set(err, ERR_ACCOUNT, ERR_NETWORK, "nobody there");
+	if (w->no_again)
+		return lost(err);
 	struct invented *s = mem_new(sizeof(*s));
 	s->w = w;
 	*source = (struct source){ .ops = &source_ops, .data = s };
@@ -691,7 +779,7 @@ static void
 forget(struct world *w)
 {
 	w->opens = w->bodies = w->tells = w->message_ids = 0;
-	w->asked_gone = w->dials = w->statuses = 0;
+	w->asked_gone = w->dials = w->statuses = w->breaks = 0;
 	w->delivered = w->seals = w->flushes = w->widest = 0;
 }
 
@@ -706,7 +794,9 @@ set_options(struct world *w, struct world_run *r, const struct filter *filter,
 		.account = "alice@invented",
 		.connect = dial,
 		.connect_arg = w,
+		.retries = w->retries,
 		.retry_wait_ms = 1,
+		.max_pause_ms = w->max_pause_ms,
 		.keep_open = w->keep_open,
 		.dry_run = w->dry_run,
 		.flush_ms = w->flush_ms };
