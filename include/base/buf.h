@@ -20,6 +20,8 @@ void buf_fmt(struct buf *, const char *fmt, ...)
     __attribute__((format(printf, 2, 3)));
 void buf_vfmt(struct buf *, const char *fmt, va_list)
     __attribute__((format(printf, 2, 0)));
+/* In base64 (RFC 4648, 4), padded; at most INT_MAX octets. */
+void buf_base64(struct buf *, const void *, size_t);
 /* At least n octets of room behind len; returns where they start. */
 char *buf_room(struct buf *, size_t n);
 void buf_clear(struct buf *);             /* len = 0, memory kept */

@@ -1,6 +1,8 @@
 #include "base/buf.h"
 
+#include <limits.h>
 #include <openssl/crypto.h>
+#include <openssl/evp.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -47,6 +49,15 @@ void
 buf_char(struct buf *b, char c)
 {
 	buf_add(b, &c, 1);
+}
+
+void
+buf_base64(struct buf *b, const void *data, size_t n)
+{
+	if (n > INT_MAX)
+		abort();
+	unsigned char *at = (unsigned char *)buf_room(b, (n + 2) / 3 * 4);
+	b->len += (size_t)EVP_EncodeBlock(at, data, (int)n);
 }
 
 void

@@ -13,21 +13,13 @@ enum { LONG_ENOUGH = 4 };
 /* As an octet string, in quotes, in base64, and with the names in PLAIN. */
 enum form { RAW, QUOTED, BASE64, PLAIN, FORMS };
 
-/* RFC 4648 4, without padding: servers cut it off, or not. */
+/* Without its padding: servers cut it off, or not. */
 static void
 add_base64(struct buf *out, const char *data, size_t len)
 {
-	static const char digits[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
-				     "abcdefghijklmnopqrstuvwxyz0123456789+/";
-	uint32_t bits = 0;
-	unsigned n = 0;
-	for (size_t i = 0; i < len; i++) {
-		bits = (bits & 0xff) << 8 | (unsigned char)data[i];
-		for (n += 8; n >= 6; n -= 6)
-			buf_char(out, digits[bits >> (n - 6) & 63]);
-	}
-	if (n > 0)
-		buf_char(out, digits[bits << (6 - n) & 63]);
+	buf_base64(out, data, len);
+	while (out->len > 0 && out->data[out->len - 1] == '=')
+		out->data[--out->len] = '\0';
 }
 
 /* RFC 4616: authzid NUL authcid NUL passwd */
