@@ -15,7 +15,8 @@ from scripted_imap import tls_context
 
 ONCE, FOR_GOOD = "once", "for good"
 LAST = str(1 << 40)
-ABORTED, CRASHED = -6, -11
+# The last: the dynamic linker, where it loads a library and can't go back.
+ABORTED, CRASHED, UNLOADED = -6, -11, 127
 # libarchive takes the memory of a pax header for granted: it crashes itself, or
 # the C library that it calls.
 CARELESS = re.compile(r"(libc\.so\S+ )?libarchive\.so")
@@ -36,6 +37,7 @@ class Memory(Stage):
         self.tls = serve(self.boxes, context)
         self.wordless = 0  # aborts that said nothing
         self.careless = 0  # crashes inside libarchive
+        self.unloaded = 0  # ends inside the dynamic linker
 
     def environment(self, cwd, **more):
         return {"LD_PRELOAD": os.path.join(self.o.inject, "inject_malloc.so"),
@@ -79,6 +81,10 @@ class Memory(Stage):
             return []
         if ended.code == 0:
             return [f"ended with 0, but {w}" for w in self.whole(cwd)]
+        if ended.code == UNLOADED and ended.text.endswith("out of memory\n"):
+            with self.lock:
+                self.unloaded += 1
+            return []
         if ended.code not in ERRORS:
             return [f"ended by {ended.code}: {ended.text[-1500:]}"]
         wrong = []
@@ -114,7 +120,8 @@ class Memory(Stage):
                   for n in chosen[::1 if self.o.soak else 4]]
         self.play_all(plays)
         print(f"== {self.codes[ABORTED]} aborts, {self.wordless} of them"
-              f" without a word; {self.careless} crashes in libarchive")
+              f" without a word; {self.careless} crashes in libarchive,"
+              f" {self.unloaded} ends in the dynamic linker")
 
 
 def main():
