@@ -25,7 +25,8 @@ bool index_open(
 /* Last writer: truncating checkpoint. */
 void index_close(struct index **);
 
-/* One run at a time (flock on PATH.run): ERR_LOCKED if another holds it.
+/* One run at a time (flock on PATH.run): ERR_LOCKED if another holds it; if
+ * that one was killed, only after 10 s in which its processes may end.
  * *lock: an fd to close at the end. */
 bool index_lock_run(const char *path, int *lock, struct err *);
 

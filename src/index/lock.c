@@ -3,14 +3,20 @@
 #include <assert.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/file.h>
 #include <unistd.h>
 
+#include "base/clock.h"
 #include "base/crash.h"
 #include "base/mem.h"
+#include "base/stop.h"
+
+/* Until the processes of a run that was killed are gone. */
+enum { ENDING_MS = 10000, ENDING_STEP_MS = 20 };
 
 bool
 index_flock(int fd, int operation)
@@ -46,10 +52,32 @@ held(const char *path, int fd, struct err *err)
 	return err_hint(err, "Wait for it to end, or stop it with Ctrl-C.");
 }
 
+/* A run that was killed leaves processes, which hold its lock until the kernel
+ * has ended them. */
+static bool
+lock_or_outlive(int fd)
+{
+	int64_t until = clock_mono_ms() + ENDING_MS;
+	for (;;) {
+		if (index_flock(fd, LOCK_EX | LOCK_NB))
+			return true;
+		if (errno != EWOULDBLOCK)
+			return false;
+		long pid = holder(fd);
+		bool gone =
+		    pid > 0 && kill((pid_t)pid, 0) != 0 && errno == ESRCH;
+		if (!gone || clock_mono_ms() > until ||
+		    !stop_sleep_ms(ENDING_STEP_MS)) {
+			errno = EWOULDBLOCK;
+			return false;
+		}
+	}
+}
+
 static bool
 take_run(const char *path, int fd, struct err *err)
 {
-	if (!index_flock(fd, LOCK_EX | LOCK_NB))
+	if (!lock_or_outlive(fd))
 		return errno == EWOULDBLOCK
 			   ? held(path, fd, err)
 			   : err_errno(err, ERR_RUN, "locking %s", path);

@@ -443,6 +443,39 @@ START_TEST(a_run_that_was_killed_leaves_no_lock)
 }
 END_TEST
 
+/* A process of its own, which lives for a while after its run was killed. */
+static void
+leave_a_process(pid_t run)
+{
+	if (fork() != 0)
+		return;
+	while (getppid() == run)
+		usleep(1000);
+	usleep(300000);
+	_exit(0);
+}
+
+START_TEST(nor_do_its_processes_that_still_end)
+{
+	struct world w;
+	int lock, status;
+	world_open(&w);
+	pid_t pid = fork();
+	if (pid == 0) {
+		struct err err;
+		if (!index_lock_run(w.path, &lock, &err))
+			_exit(1);
+		leave_a_process(getpid());
+		raise(SIGKILL);
+	}
+	ck_assert_int_eq(waitpid(pid, &status, 0), pid);
+	ck_assert(WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL);
+	OK(&w, index_lock_run(w.path, &lock, &w.err));
+	close(lock);
+	world_close(&w);
+}
+END_TEST
+
 enum { THREADS = 2, COMMITS = 60 };
 
 static void *
@@ -691,6 +724,7 @@ suite_index_open(void)
 	tcase_add_test(t, a_second_run_is_told_who_holds_the_lock);
 	tcase_add_test(t, a_second_connection_leaves_the_first_its_locks);
 	tcase_add_test(t, a_run_that_was_killed_leaves_no_lock);
+	tcase_add_test(t, nor_do_its_processes_that_still_end);
 	tcase_add_test(t, two_threads_write_through_their_own_connections);
 	tcase_add_loop_test(t, two_processes_may_make_the_same_index, 0, 10);
 	tcase_add_loop_test(
