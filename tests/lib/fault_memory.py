@@ -17,6 +17,8 @@ ONCE, FOR_GOOD = "once", "for good"
 LAST = str(1 << 40)
 # The last: the dynamic linker, where it loads a library and can't go back.
 ABORTED, CRASHED, UNLOADED = -6, -11, 127
+# All that it says then; our own words begin with the program's name.
+NO_LIBRARY = re.compile(r"^out of memory\n\Z", re.M)
 # libarchive takes the memory of a pax header for granted: it crashes itself, or
 # the C library that it calls.
 CARELESS = re.compile(r"(libc\.so\S+ )?libarchive\.so")
@@ -81,7 +83,7 @@ class Memory(Stage):
             return []
         if ended.code == 0:
             return [f"ended with 0, but {w}" for w in self.whole(cwd)]
-        if ended.code == UNLOADED and ended.text.endswith("out of memory\n"):
+        if ended.code == UNLOADED and NO_LIBRARY.search(ended.text):
             with self.lock:
                 self.unloaded += 1
             return []

@@ -375,8 +375,8 @@ open_box(void *data, const char *name, const struct source_state *state,
 	return true;
 }
 
-static const struct world_message *
-by_uid(const struct world_box *b, uint64_t uid)
+static struct world_message *
+by_uid(struct world_box *b, uint64_t uid)
 {
 	for (size_t i = 0; i < b->n; i++)
 		if (b->m[i].uid == uid)
@@ -521,7 +521,7 @@ body(void *data, struct source_body *out, struct err *err)
 		return lost(err);
 	if (s->w->body_ms > 0)
 		usleep(s->w->body_ms * 1000);
-	struct world_message *m = (struct world_message *)by_uid(s->box, uid);
+	struct world_message *m = by_uid(s->box, uid);
 	if (m != NULL && m->puts_off > 0 && !s->put_off) {
 		s->put_off = true;
 		s->head--;
