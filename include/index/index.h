@@ -240,7 +240,7 @@ bool index_find_body(struct index *, uint64_t archive, int64_t body_hash,
 struct index_delivery {
 	uint64_t run, job, mailbox, archive;
 	const struct placement *placement;
-	struct content *content; /* finished */
+	struct content *content; /* finished, and content_hash was called */
 	const struct header_fields *header;
 	int64_t identity; /* identity_key */
 	enum claim_kind claim;

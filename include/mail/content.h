@@ -9,8 +9,11 @@
 #include "base/err.h"
 
 enum {
-	CONTENT_MEMORY = 1 << 20,      /* up to here in memory, else a file */
-	CONTENT_HEADER_MAX = 256 << 10 /* header octets kept for scanning */
+	CONTENT_MEMORY = 1 << 20,       /* up to here in memory, else a file */
+	CONTENT_HEADER_MAX = 256 << 10, /* header octets kept for scanning */
+	/* A message in a file of up to so many octets is hashed by whoever
+	 * takes it over, while the next ones are fetched. */
+	CONTENT_HASH_LATER = 32 << 20
 };
 
 /*
@@ -31,8 +34,15 @@ void content_finish(struct content *);
 void content_free(struct content **);
 
 uint64_t content_size(const struct content *);
+/*
+ * Compute the SHA-256 of a spooled message if it is not known yet (and then the
+ * body hash with it). Due before content_sha256 is asked for; nothing happens
+ * for one in memory. False: reading the spool failed, ERR_RUN.
+ */
+bool content_hash(struct content *, struct err *);
 /* Of a message in memory computed on the first call: the thread that takes a
- * content over shares the work with the one that fetches it. */
+ * content over shares the work with the one that fetches it. Of a spooled one
+ * only after content_hash. */
 const uint8_t *content_sha256(struct content *);
 /*
  * Octets up to and including the empty line that ends the header section

@@ -49,7 +49,8 @@ struct message_parts {
 struct item {            /* one placement to deliver */
 	uint64_t ticket; /* haul's name for it; unique in the run */
 	const struct placement *placement;
-	struct content *content; /* borrowed until its receipt is given */
+	struct content *content; /* finished, and content_hash was called;
+				    borrowed until its receipt is given */
 	enum claim_kind claim;
 	struct kept survivor; /* LINK, REFERENCE */
 };

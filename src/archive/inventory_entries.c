@@ -439,6 +439,10 @@ tell_content(struct telling *t, struct archive_entry *e, const struct stated *s,
 	    !read_body(t, c, row, size, row->entry))
 		return false;
 	content_finish(c);
+	if (!content_hash(c, t->err)) {
+		t->failed = true;
+		return false;
+	}
 	if (memcmp(content_sha256(c), s->sha256, DIGEST_SIZE) != 0) {
 		refuse(t, row->entry,
 		    "its octets have another SHA-256 than it says");

@@ -200,7 +200,7 @@ take_message(struct deliver *d, struct belt **b, struct err *err)
 {
 	struct settle *s = &d->settle;
 	bool over = false;
-	if (!rematch(d, b, &over, err))
+	if (!content_hash((*b)->content, err) || !rematch(d, b, &over, err))
 		return false;
 	if (over)
 		return s->loose < LOOSE_MAX ||

@@ -16,7 +16,11 @@ enum {
 	/* Digests kept for the next messages: about as many as lanes. */
 	SPARE_MAX = 16,
 	/* A piece that is read from the spool at a time. */
-	PIECE = 256 << 10
+	PIECE = 256 << 10,
+	/* Of a spooled message, collected before it is written; from STRAIGHT
+	 * on a piece is worth a write of its own. */
+	TAIL = 256 << 10,
+	STRAIGHT = 64 << 10
 };
 
 /* Where the search for the empty line stands. */
@@ -30,7 +34,7 @@ enum line {
 /*
  * In memory: memory[0, size) are the octets. Spooled: the file holds
  * [0, written), memory[0, CONTENT_HEADER_MAX) the first octets, and
- * memory[CONTENT_HEADER_MAX, ...) those of [written, size).
+ * memory[CONTENT_HEADER_MAX, ...) those of [written, size), TAIL at most.
  */
 struct content {
 	char *memory;
@@ -38,9 +42,11 @@ struct content {
 	uint64_t size, written;
 	uint64_t header_size;  /* once line is LINE_FOUND or it is finished */
 	int64_t body_hash;     /* 0: not computed yet */
-	struct digest *digest; /* of spooled octets, until it is finished */
+	struct digest *digest; /* of all so far, until it is finished; NULL:
+				  hashed later */
 	uint8_t sha256[DIGEST_SIZE];
 	enum line line;
+	uint64_t expected;
 	int fd; /* -1: in memory */
 	bool finished, hashed;
 	bool forgotten; /* only the header section is left */
@@ -101,8 +107,9 @@ content_new(const char *dir, uint64_t expected)
 
 	memcpy(c->dir, folder, len + 1);
 	c->fd = -1;
+	c->expected = expected;
 	if (expected > CONTENT_MEMORY)
-		expected = CONTENT_MEMORY;
+		expected = CONTENT_HEADER_MAX + TAIL;
 	if (expected > 0) {
 		c->room = (size_t)expected;
 		c->memory = mem_grow(NULL, c->room, 1);
@@ -200,37 +207,108 @@ write_spool(struct content *c, const char *data, size_t n, struct err *err)
 static bool
 move_to_file(struct content *c, struct err *err)
 {
-	if (!open_spool(c, err) ||
-	    !write_spool(c, c->memory, (size_t)c->size, err))
-		return false;
-	c->digest = take_digest();
-	digest_add(c->digest, c->memory, (size_t)c->size);
-	make_room(c, CONTENT_MEMORY);
+	return open_spool(c, err) &&
+	       (c->size == 0 ||
+		   write_spool(c, c->memory, (size_t)c->size, err));
+}
 
-	return true;
+static void
+keep_head(struct content *c, const char *data, size_t n)
+{
+	if (c->size >= CONTENT_HEADER_MAX)
+		return;
+	size_t room = CONTENT_HEADER_MAX - (size_t)c->size;
+	memcpy(c->memory + c->size, data, n < room ? n : room);
 }
 
 static bool
 add_to_file(struct content *c, const char *data, size_t n, struct err *err)
 {
 	char *tail = c->memory + CONTENT_HEADER_MAX;
-	const size_t room = CONTENT_MEMORY - CONTENT_HEADER_MAX;
 	size_t waiting = (size_t)(c->size - c->written);
+	bool straight = n >= STRAIGHT;
 
-	if (waiting + n < room) {
-		memcpy(tail + waiting, data, n);
-		c->size += n;
-		return true;
+	keep_head(c, data, n);
+	if (waiting > 0 && (straight || waiting + n > TAIL)) {
+		if (!write_spool(c, tail, waiting, err))
+			return false;
+		waiting = 0;
 	}
-	if (waiting > 0 && !write_spool(c, tail, waiting, err))
+	if (!straight)
+		memcpy(tail + waiting, data, n);
+	else if (!write_spool(c, data, n, err))
 		return false;
-	size_t straight = n - n % room;
-	if (straight > 0 && !write_spool(c, data, straight, err))
-		return false;
-	memcpy(tail, data + straight, n - straight);
 	c->size += n;
 
 	return true;
+}
+
+/* The octets at offset that lie in memory, as many as are in one piece. */
+static const char *
+in_memory(const struct content *c, uint64_t offset, uint64_t *n)
+{
+	if (c->fd < 0) {
+		*n = c->size - offset;
+		return c->memory + offset;
+	}
+	if (offset >= c->written) {
+		*n = c->size - offset;
+		return c->memory + CONTENT_HEADER_MAX + (offset - c->written);
+	}
+	*n = c->written - offset;
+
+	return NULL;
+}
+
+static bool
+each_of(const struct content *c, uint64_t offset, uint64_t n,
+    bool (*each)(void *arg, const void *, size_t, struct err *), void *arg,
+    struct err *err)
+{
+	char *piece = NULL;
+	bool ok = true;
+
+	while (ok && n > 0) {
+		uint64_t there;
+		const char *octets = in_memory(c, offset, &there);
+		size_t step = there < n ? (size_t)there : (size_t)n;
+		if (octets == NULL) {
+			if (step > PIECE)
+				step = PIECE;
+			if (piece == NULL)
+				piece = mem_grow(NULL, step, 1);
+			ok =
+			    file_pread(c->fd, piece, step, offset, c->dir, err);
+			octets = piece;
+		}
+		ok = ok && each(arg, octets, step, err);
+		offset += step;
+		n -= step;
+	}
+	free(piece);
+
+	return ok;
+}
+
+static bool
+digest_piece(void *digest, const void *data, size_t n, struct err *err)
+{
+	(void)err;
+	digest_add(digest, data, n);
+
+	return true;
+}
+
+/* From CONTENT_HASH_LATER on whoever waits for the hash would wait long. */
+static bool
+hash_so_far(struct content *c, size_t n, struct err *err)
+{
+	if (c->digest != NULL || (c->expected <= CONTENT_HASH_LATER &&
+				     c->size + n <= CONTENT_HASH_LATER))
+		return true;
+	c->digest = take_digest();
+
+	return each_of(c, 0, c->size, digest_piece, c->digest, err);
 }
 
 bool
@@ -243,7 +321,7 @@ content_add(struct content *c, const void *data, size_t n, struct err *err)
 		return true;
 	if (c->line != LINE_FOUND)
 		find_header_end(c, octets, n);
-	if (c->fd < 0) {
+	if (c->fd < 0 && c->expected <= CONTENT_MEMORY) {
 		size_t fits = CONTENT_MEMORY - (size_t)c->size;
 		if (fits > n)
 			fits = n;
@@ -252,14 +330,37 @@ content_add(struct content *c, const void *data, size_t n, struct err *err)
 		c->size += fits;
 		if (fits == n)
 			return true;
-		if (!move_to_file(c, err))
-			return false;
 		octets += fits;
 		n -= fits;
 	}
-	digest_add(c->digest, octets, n);
+	if ((c->fd < 0 && !move_to_file(c, err)) || !hash_so_far(c, n, err))
+		return false;
+	if (c->digest != NULL)
+		digest_add(c->digest, octets, n);
 
 	return add_to_file(c, octets, n, err);
+}
+
+static void
+set_sha256(struct content *c)
+{
+	digest_end(c->digest, c->sha256);
+	give_digest(&c->digest);
+	c->hashed = true;
+}
+
+const uint8_t *
+content_sha256(struct content *c)
+{
+	assert(c->finished);
+	if (!c->hashed) {
+		assert(c->fd < 0);
+		c->digest = take_digest();
+		digest_add(c->digest, c->memory, (size_t)c->size);
+		set_sha256(c);
+	}
+
+	return c->sha256;
 }
 
 /* Give back what this message doesn't need; the queue holds many. */
@@ -290,11 +391,8 @@ content_finish(struct content *c)
 {
 	if (c->finished)
 		return;
-	if (c->digest != NULL) {
-		digest_end(c->digest, c->sha256);
-		give_digest(&c->digest);
-		c->hashed = true;
-	}
+	if (c->digest != NULL)
+		set_sha256(c);
 	if (c->line != LINE_FOUND)
 		c->header_size = c->size;
 	trim(c);
@@ -338,21 +436,6 @@ uint64_t
 content_size(const struct content *c)
 {
 	return c->size;
-}
-
-const uint8_t *
-content_sha256(struct content *c)
-{
-	assert(c->finished);
-	if (!c->hashed) {
-		c->digest = take_digest();
-		digest_add(c->digest, c->memory, (size_t)c->size);
-		digest_end(c->digest, c->sha256);
-		give_digest(&c->digest);
-		c->hashed = true;
-	}
-
-	return c->sha256;
 }
 
 uint64_t
@@ -405,6 +488,49 @@ content_body_hash(struct content *c)
 	return c->body_hash;
 }
 
+/* Both in one reading. */
+struct both {
+	struct digest *digest;
+	struct hash64 *body;
+	uint64_t header; /* octets of it to come */
+};
+
+static bool
+both_piece(void *arg, const void *data, size_t n, struct err *err)
+{
+	struct both *both = arg;
+	size_t skip = both->header < n ? (size_t)both->header : n;
+	(void)err;
+	digest_add(both->digest, data, n);
+	if (skip < n)
+		hash64_add(both->body, (const char *)data + skip, n - skip);
+	both->header -= skip;
+
+	return true;
+}
+
+bool
+content_hash(struct content *c, struct err *err)
+{
+	assert(c->finished);
+	if (c->hashed || c->fd < 0)
+		return true;
+	struct both both = { .digest = take_digest(),
+		.body = hash64_new(),
+		.header = c->header_size };
+	hash64_start(both.body);
+	bool ok = content_each(c, 0, c->size, both_piece, &both, err);
+	if (ok) {
+		digest_end(both.digest, c->sha256);
+		c->body_hash = hash64_end(both.body);
+		c->hashed = true;
+	}
+	hash64_free(&both.body);
+	give_digest(&both.digest);
+
+	return ok || spool_failed(err);
+}
+
 static bool
 check_range(
     const struct content *c, uint64_t offset, uint64_t n, struct err *err)
@@ -418,23 +544,6 @@ check_range(
 	    "octets %llu+%llu asked of a message of %llu",
 	    (unsigned long long)offset, (unsigned long long)n,
 	    (unsigned long long)c->size);
-}
-
-/* The octets at offset that lie in memory, as many as are in one piece. */
-static const char *
-in_memory(const struct content *c, uint64_t offset, uint64_t *n)
-{
-	if (c->fd < 0) {
-		*n = c->size - offset;
-		return c->memory + offset;
-	}
-	if (offset >= c->written) {
-		*n = c->size - offset;
-		return c->memory + CONTENT_HEADER_MAX + (offset - c->written);
-	}
-	*n = c->written - offset;
-
-	return NULL;
 }
 
 bool
@@ -466,27 +575,6 @@ content_each(const struct content *c, uint64_t offset, uint64_t n,
     bool (*each)(void *arg, const void *, size_t, struct err *), void *arg,
     struct err *err)
 {
-	char *piece = NULL;
-	bool ok = check_range(c, offset, n, err);
-
-	while (ok && n > 0) {
-		uint64_t there;
-		const char *octets = in_memory(c, offset, &there);
-		size_t step = there < n ? (size_t)there : (size_t)n;
-		if (octets == NULL) {
-			if (step > PIECE)
-				step = PIECE;
-			if (piece == NULL)
-				piece = mem_grow(NULL, step, 1);
-			ok =
-			    file_pread(c->fd, piece, step, offset, c->dir, err);
-			octets = piece;
-		}
-		ok = ok && each(arg, octets, step, err);
-		offset += step;
-		n -= step;
-	}
-	free(piece);
-
-	return ok;
+	return check_range(c, offset, n, err) &&
+	       each_of(c, offset, n, each, arg, err);
 }

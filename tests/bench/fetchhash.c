@@ -119,6 +119,9 @@ hash_all(void *arg)
 	for (bool end = false; !end;) {
 		struct belt *b = queue_pop(r->belt, -1);
 		end = b->kind == BELT_END;
+		struct err err;
+		if (!end && !content_hash(b->content, &err))
+			die(&err);
 		if (!end) {
 			const uint8_t *sha256 = content_sha256(b->content);
 			for (size_t i = 0; i < DIGEST_SIZE; i++)

@@ -112,6 +112,7 @@ content_of(const char *data, size_t size, size_t step)
 		MUST(content_add(
 		    c, data + at, size - at < step ? size - at : step, &err));
 	content_finish(c);
+	MUST(content_hash(c, &err));
 
 	return c;
 }

@@ -159,6 +159,7 @@ check_octets(struct run *r, struct content *c)
 	char *octets = malloc(n + 1);
 	MUST(octets != NULL && content_read(c, 0, octets, n, &err));
 	digest_of(octets, n, sha256);
+	MUST(content_hash(c, &err));
 	MUST(memcmp(sha256, content_sha256(c), DIGEST_SIZE) == 0);
 	MUST(content_header_size(c) <= n);
 	/* As it was said, but for what a quoted string escapes and for tags. */

@@ -141,6 +141,7 @@ rig_content(const void *data, size_t n)
 	struct content *c = content_new(NULL, n);
 	rig_must(content_add(c, data, n, &err), &err);
 	content_finish(c);
+	rig_must(content_hash(c, &err), &err);
 
 	return c;
 }

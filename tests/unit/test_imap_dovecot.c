@@ -282,6 +282,7 @@ check_body(struct pass *p)
 	size_t n = (size_t)(whole.data + whole.len - 2 - text);
 	ck_assert_uint_eq(content_size(b.content), n);
 	digest_of(text, n, sha);
+	ck_assert(content_hash(b.content, &err));
 	ck_assert_mem_eq(sha, content_sha256(b.content), DIGEST_SIZE);
 	content_free(&b.content);
 	buf_free(&whole);
