@@ -44,6 +44,9 @@ uint32_t name_role(const char *role);
 bool name_decode(struct buf *out, const char *wire, size_t len);
 void name_encode(struct buf *out, const char *utf8, size_t len);
 
+/* Octets of a wire name's first level; separator 0: all. */
+size_t name_level(const char *wire, size_t len, char separator);
+
 /* The display name: decoded, with '/' between levels; a '/' inside a level
  * of a server with another separator becomes %2F ('%' itself stays). */
 void name_display(

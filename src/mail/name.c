@@ -330,23 +330,24 @@ name_encode(struct buf *out, const char *utf8, size_t len)
 	shift_end(out, &shift);
 }
 
-/* The level's end: a separator that isn't a digit of an open shift. */
-static const char *
-level_end(const char *p, const char *end, char separator)
+/* A separator may also be a digit of an open shift. */
+size_t
+name_level(const char *wire, size_t len, char separator)
 {
+	const char *p = wire, *end = wire + len;
 	bool shifted = false;
 
 	for (; p < end; p++) {
 		if (separator != '\0' && *p == separator &&
 		    !(shifted && base64_value(*p) >= 0))
-			return p;
+			break;
 		if (*p == '&')
 			shifted = true;
 		else if (*p == '-' || base64_value(*p) < 0)
 			shifted = false;
 	}
 
-	return end;
+	return (size_t)(p - wire);
 }
 
 static void
@@ -371,7 +372,8 @@ name_display(struct buf *out, const char *wire, size_t len, char separator)
 
 	buf_add(out, "", 0);
 	for (;;) {
-		const char *stop = level_end(wire, end, separator);
+		const char *stop =
+		    wire + name_level(wire, (size_t)(end - wire), separator);
 		add_level(out, wire, (size_t)(stop - wire));
 		if (stop == end)
 			return;
