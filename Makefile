@@ -116,7 +116,7 @@ $(B)/fuzz.a: $(LIBOBJ)
 	rm -f $@
 	ar rcs $@ $^
 
-$(B)/fuzz-session: $(B)/tests/fuzz/lib/wire.o
+$(B)/fuzz-session $(B)/fuzz-target: $(B)/tests/fuzz/lib/wire.o
 $(B)/fuzz-%: $(B)/tests/fuzz/%.o $(B)/tests/fuzz/lib/fuzz.o $(B)/fuzz.a
 	$(CC) $(LDFLAGS) -fsanitize=fuzzer -o $@ $(filter %.o,$^) $(B)/fuzz.a $(LDLIBS) -letpan
 

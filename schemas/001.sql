@@ -150,6 +150,8 @@ CREATE TABLE delivery (
   volume INT REFERENCES volume, entry TEXT,         -- archive target: its own entry,
   claim INT, frame INT, off INT,         -- enum claim_kind; where its data lies
                                          -- (KNOWN: volume and entry are NULL)
+                                         -- (NULL, delivered: on a server, but
+                                         -- another placement has it now)
                                          -- (LINK: where the survivor's lies)
   survivor INT REFERENCES content,       -- LINK, REFERENCE: kept whole elsewhere
   dup_mailbox INT, dup_okey INT,         -- outcome 2: the survivor, same job

@@ -217,17 +217,27 @@ SELECT c.sha256 FROM email e JOIN content c ON c.id = e.content
 WHERE e.account = ?1 AND e.id = ?2 AND c.size = ?3
   AND EXISTS (SELECT 1 FROM stored s JOIN volume v ON v.id = s.volume
     WHERE s.content = c.id AND v.state IN (0, 1));
+-- name: email_content
+SELECT c.sha256 FROM email e JOIN content c ON c.id = e.content
+WHERE e.account = ?1 AND e.id = ?2 AND c.size = ?3;
 -- Each row is one looked at, whether it is wanted (the first column) or not, so
 -- that the caller can give up; by the index, an okey's versions come together.
+-- ?8: the copy is on a server: the delivery tells where, and it is of the last
+-- content that its message had.
 -- name: match_twin
 SELECT p.okey IS NOT NULL AND (p.size = ?4 OR c.size = ?4) AND p.idate IS ?5
     AND (p.to_run IS NULL OR p.to_run = ?3)
     AND EXISTS (SELECT 1 FROM header h
       WHERE h.content = c.id AND h.message_id = ?7)
     AND EXISTS (SELECT 1 FROM delivery d WHERE d.job = ?1 AND d.mailbox = ?2
-      AND d.okey = p.okey AND d.outcome = 1)
-    AND EXISTS (SELECT 1 FROM stored s JOIN volume v ON v.id = s.volume
-      WHERE s.content = c.id AND v.state IN (0, 1)),
+      AND d.okey = p.okey AND d.outcome = 1 AND (NOT ?8 OR d.tbox IS NOT NULL))
+    AND CASE WHEN ?8 THEN
+      EXISTS (SELECT 1 FROM mailbox m WHERE m.id = ?2 AND m.last_run IS NOT NULL)
+      AND NOT EXISTS (SELECT 1 FROM placement l WHERE l.mailbox = ?2
+        AND l.okey = p.okey AND l.from_run > p.from_run
+        AND l.content IS NOT p.content)
+    ELSE EXISTS (SELECT 1 FROM stored s JOIN volume v ON v.id = s.volume
+      WHERE s.content = c.id AND v.state IN (0, 1)) END,
   p.okey, c.sha256
 FROM content c LEFT JOIN placement p ON p.content = c.id AND p.mailbox = ?2
 WHERE c.mid64 = ?6;
@@ -385,12 +395,14 @@ WHERE d.job = ?1 AND d.mailbox = ?2 AND d.okey = ?3 AND d.outcome = 1
   AND (d.volume IS NOT ?4 OR d.frame IS NOT ?5 OR d.off IS NOT ?6
     OR d.claim IS NOT ?7)
 ORDER BY p.from_run DESC LIMIT 1;
--- What was delivered stays delivered: its entry is in a volume.
+-- What was delivered stays delivered: its entry is in a volume, or it is on a
+-- server, if no other placement has taken it over (without claim).
 -- name: delivery_outcome
 INSERT INTO delivery (job, mailbox, okey, outcome, run)
 VALUES (?1, ?2, ?3, ?4, ?5)
 ON CONFLICT (job, mailbox, okey) DO UPDATE SET outcome = excluded.outcome,
-  run = excluded.run WHERE delivery.outcome <> 1;
+  run = excluded.run, batch = NULL
+  WHERE delivery.outcome <> 1 OR delivery.claim IS NULL;
 -- name: note_put
 INSERT INTO note (job, mailbox, okey, run, class, text)
 VALUES (?1, ?2, ?3, ?4, ?5, ?6)
@@ -410,6 +422,107 @@ ON CONFLICT (run, job, mailbox) DO UPDATE SET
   quarantined = quarantined + excluded.quarantined,
   unreadable = unreadable + excluded.unreadable,
   vanished = vanished + excluded.vanished, unknown = unknown + excluded.unknown;
+
+-- ---- a server as the target ---------------------------------------------
+-- name: job_target
+SELECT a.kind FROM job j JOIN account a ON a.id = j.target WHERE j.id = ?1;
+-- name: tbox_find
+SELECT tbox, base0, reconciled, doubt FROM target_box
+WHERE job = ?1 AND source_name = ?2;
+-- name: tbox_insert
+INSERT INTO target_box (job, source_name, tbox, base0, reconciled, doubt)
+VALUES (?1, ?2, ?3, ?4, ?5, ?6);
+-- name: tbox_update
+UPDATE target_box SET tbox = ?3, base0 = ?4, reconciled = ?5, doubt = ?6
+WHERE job = ?1 AND source_name = ?2;
+-- name: tbox_doubt
+UPDATE target_box SET doubt = ?3, reconciled = ?4
+WHERE job = ?1 AND source_name = ?2;
+-- name: batch_insert
+INSERT INTO batch (run, tbox, base, sent) VALUES (?1, ?2, ?3, ?4);
+-- name: batch_end
+DELETE FROM batch WHERE id = ?1 AND NOT EXISTS (
+  SELECT 1 FROM delivery d INDEXED BY delivery_batch WHERE d.batch = ?1);
+-- name: fly_insert
+INSERT INTO delivery (job, mailbox, okey, outcome, run, batch)
+VALUES (?1, ?2, ?3, 0, ?4, ?5) ON CONFLICT (job, mailbox, okey) DO NOTHING;
+-- name: fly_update
+UPDATE delivery SET batch = ?5, run = iif(outcome = 1, ?4, run),
+  outcome = iif(outcome = 1, 0, outcome), claim = NULL,
+  tbox = NULL, tuid = NULL, sflags = NULL, tflags = NULL
+WHERE job = ?1 AND mailbox = ?2 AND okey = ?3;
+-- Of the claims KNOWN: nothing of it lies in a volume.
+-- name: land
+UPDATE delivery SET outcome = 1, run = ?4, batch = NULL, tbox = ?5, tuid = ?6,
+  sflags = ?7, tflags = ?7, claim = 3
+WHERE job = ?1 AND mailbox = ?2 AND okey = ?3;
+-- name: land_none
+UPDATE delivery SET batch = NULL, run = iif(outcome = 0, ?4, run)
+WHERE job = ?1 AND mailbox = ?2 AND okey = ?3;
+-- name: flights
+-- scan: few batches are in flight
+SELECT b.id, b.tbox, m.uidvalidity, b.base, m.name, b.sent
+FROM batch b JOIN mailbox m ON m.id = b.tbox
+WHERE EXISTS (SELECT 1 FROM delivery d INDEXED BY delivery_batch
+  WHERE d.batch = b.id AND d.job = ?1)
+ORDER BY b.id;
+-- name: flying
+SELECT d.mailbox, d.okey, c.size, c.sha256, p.idate, c.identity64, p.flags,
+  h.message_id
+FROM delivery d INDEXED BY delivery_batch
+  JOIN placement p ON p.mailbox = d.mailbox AND p.okey = d.okey
+    AND p.from_run = (SELECT max(l.from_run) FROM placement l
+      WHERE l.mailbox = d.mailbox AND l.okey = d.okey)
+  JOIN content c ON c.id = p.content
+  LEFT JOIN header h ON h.content = c.id
+WHERE d.batch = ?1 ORDER BY d.job, d.mailbox, d.okey;
+-- name: tuid_taken
+SELECT 1 FROM delivery INDEXED BY delivery_t WHERE tbox = ?1 AND tuid = ?2;
+-- name: tuid_top
+SELECT max(tuid) FROM delivery INDEXED BY delivery_t
+WHERE tbox = ?1 AND tuid IS NOT NULL;
+-- name: landed_at
+SELECT mailbox, okey, tbox, tuid, sflags, tflags FROM delivery
+WHERE job = ?1 AND mailbox = ?2 AND okey = ?3 AND outcome = 1
+  AND tbox IS NOT NULL;
+-- The live one behind the one found last, of the date ?5, or any if ?6.
+-- name: landed_next
+SELECT d.mailbox, d.okey, d.tbox, d.tuid, d.sflags, d.tflags
+FROM placement p INDEXED BY placement_c
+  CROSS JOIN delivery d ON d.job = ?1 AND d.mailbox = p.mailbox
+    AND d.okey = p.okey AND d.outcome = 1 AND d.tbox IS NOT NULL
+WHERE p.content = ?3 AND p.mailbox = ?2 AND p.okey > ?4 AND p.to_run IS NULL
+  AND (?6 OR p.idate IS ?5)
+ORDER BY p.okey LIMIT 1;
+-- A content that came later to a message than the one asked for is what it has
+-- on the server.
+-- name: landed_find
+SELECT d.mailbox, d.okey, d.tbox, d.tuid, d.sflags, d.tflags
+FROM mailbox t
+  CROSS JOIN mailbox m ON m.account = t.account AND m.name = t.name
+    AND m.id <> t.id AND m.last_run IS NOT NULL
+  CROSS JOIN placement p INDEXED BY placement_c
+    ON p.content = ?3 AND p.mailbox = m.id
+  CROSS JOIN delivery d ON d.job = ?1 AND d.mailbox = p.mailbox
+    AND d.okey = p.okey AND d.outcome = 1 AND d.tbox IS NOT NULL
+WHERE t.id = ?2 AND NOT EXISTS (SELECT 1 FROM placement l
+  WHERE l.mailbox = p.mailbox AND l.okey = p.okey AND l.from_run > p.from_run
+    AND l.content IS NOT p.content)
+ORDER BY p.idate IS ?4 DESC, p.to_run IS NULL DESC, m.last_run DESC,
+  m.id DESC, p.okey
+LIMIT 1;
+-- name: landed_again
+UPDATE delivery SET run = ?4
+WHERE job = ?1 AND mailbox = ?2 AND okey = ?3 AND outcome = 1
+  AND tbox IS NOT NULL;
+-- name: landed_leave
+UPDATE delivery SET tbox = NULL, tuid = NULL, sflags = NULL, tflags = NULL,
+  claim = NULL
+WHERE job = ?1 AND mailbox = ?2 AND okey = ?3;
+-- name: landed_take
+UPDATE delivery SET outcome = 1, run = ?4, batch = NULL, tbox = ?5, tuid = ?6,
+  sflags = ?7, tflags = ?8, claim = 3
+WHERE job = ?1 AND mailbox = ?2 AND okey = ?3;
 
 -- ---- volumes -----------------------------------------------------------
 -- name: volume_insert
@@ -453,16 +566,18 @@ WHERE job = ?1 AND mailbox = ?2 AND okey BETWEEN ?3 AND ?4 ORDER BY okey;
 SELECT job, mailbox, okey FROM delivery INDEXED BY delivery_run
 WHERE run = ?5 AND job = ?1 AND mailbox = ?2 AND okey BETWEEN ?3 AND ?4
 ORDER BY okey;
--- What a run changed: what it settled, then what ended in it.  In the order
--- of the indexes, so that the same run gives the same rows.
+-- What a run changed in archives: what it settled, then what ended in it.  In
+-- the order of the indexes, so that the same run gives the same rows.
 -- name: rows_of_changes
 SELECT job, mailbox, okey, 0 FROM delivery INDEXED BY delivery_run
-WHERE run = ?1
+WHERE run = ?1 AND EXISTS (SELECT 1 FROM job j JOIN account a ON a.id = j.target
+  WHERE j.id = delivery.job AND a.kind = 'archive')
 UNION ALL
 SELECT j.id, p.mailbox, p.okey, 1
 FROM placement p INDEXED BY placement_to
   CROSS JOIN mailbox m ON m.id = p.mailbox
   CROSS JOIN job j ON j.source = m.account
+  CROSS JOIN account a ON a.id = j.target AND a.kind = 'archive'
 WHERE p.to_run = ?1;
 -- name: rows_of_volume
 SELECT job, mailbox, okey, 0, frame, off, claim
@@ -627,8 +742,8 @@ FROM job j JOIN account s ON s.id = j.source JOIN account t ON t.id = j.target
   LEFT JOIN mailbox b ON b.id = m.replaced_by
   LEFT JOIN run_mailbox rm
     ON rm.run = ?1 AND rm.job = j.id AND rm.mailbox = m.id
-WHERE rm.run IS NOT NULL OR m.first_run = ?1 OR m.last_run = ?1
-  OR m.ended = ?1
+WHERE t.kind = 'archive' AND (rm.run IS NOT NULL OR m.first_run = ?1
+  OR m.last_run = ?1 OR m.ended = ?1)
 ORDER BY s.key, t.key, m.name, m.uidvalidity, m.restart, m.id;
 -- name: total_contents
 -- scan: totals are over everything

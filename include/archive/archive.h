@@ -53,8 +53,8 @@ struct archive_options {
 
 /*
  * The writer, a target. Nothing is opened before the first deliver. resume:
- * continue this volume, which a run left open, through target_ops.resolve
- * with .progress = the index's word (volume, committed, plain, first_frame =
+ * continue this volume, which a run left open, through target_ops.resume
+ * with the index's word (volume, committed, plain, first_frame =
  * frames, and all its frames in .frames). Orphans (a .part the index doesn't
  * know) are removed by archive_sweep.
  */

@@ -22,6 +22,16 @@ struct haul_options {
 	bool (*connect)(void *arg, struct source *, struct err *);
 	void *connect_arg;
 
+	/* A server as the target: a new one, logged in, after a lost
+	 * connection; NULL: the target is an archive. Then each placement is
+	 * delivered by itself: what was moved or renamed at the source is not
+	 * recognised. */
+	bool (*connect_target)(void *arg, struct target *, struct err *);
+	void *connect_target_arg;
+	bool assume_empty; /* nothing that stands in the target is ours */
+	long grace_ms;     /* a server may still take in what a lost connection
+			      had brought; 0: 10,000 */
+
 	struct filter filter;
 	bool dry_run;         /* nothing is fetched, no row is written */
 	bool self_contained;  /* everything whole */

@@ -2,7 +2,9 @@
 #define IMAP_IMAP_H
 
 #include "conf/secret.h"
+#include "mail/place.h"
 #include "mail/source.h"
+#include "mail/target.h"
 #include "net/wire.h"
 
 /* COMPRESS=DEFLATE (RFC 4978), where the server offers it. */
@@ -23,6 +25,7 @@ struct imap_options {
 	const char *only_mailbox; /* UTF-8 display name; NULL: all */
 	bool namespace_other, namespace_shared; /* personal always */
 	bool allow_preauth;
+	bool writes; /* a target's: nothing is ENABLEd */
 	enum imap_compress compress;
 	uint32_t window_messages; /* 0: 500 a FETCH command */
 	uint64_t window_octets;   /* 0: 8 MiB a FETCH command */
@@ -44,6 +47,7 @@ struct imap_facts {
  */
 bool imap_source_new(
     struct source *, const struct imap_options *, struct err *);
+
 const struct imap_facts *imap_source_facts(const struct source *);
 const struct wire_counters *imap_source_counters(const struct source *);
 /* STATUS (MESSAGES, UIDNEXT, UIDVALIDITY, SIZE where offered) for check.
@@ -55,5 +59,18 @@ bool imap_source_status(struct source *, const char *name,
 uint64_t imap_source_unlisted(const struct source *);
 /* QUOTA's STORAGE (RFC 9208) of INBOX in octets; false if not offered. */
 bool imap_source_quota(struct source *, uint64_t *used, uint64_t *limit);
+
+struct imap_target_options {
+	struct imap_options imap; /* .wire.side "TARGET"; .writes is set */
+	struct place_options place;
+	bool assume_empty; /* what stands there is none of ours */
+};
+/* Connect and log in, as imap_source_new, and list the mailboxes. */
+bool imap_target_new(
+    struct target *, const struct imap_target_options *, struct err *);
+/* Where each mailbox goes, as target_ops.plan found: from is its display name;
+ * nothing before a plan. */
+void imap_target_places(const struct target *,
+    void (*each)(void *arg, const char *from, const struct place *), void *arg);
 
 #endif

@@ -203,9 +203,17 @@ bool index_live_count(struct index *, uint64_t job, uint64_t mailbox,
     uint64_t lo, uint64_t hi, uint64_t by[OUTCOME_COUNT], struct err *);
 
 /* ---- re-match: is a message that seems new one that is kept? ---- */
-/* What this EMAILID was seen to name in the account, if its size is this. */
-bool index_match_email(struct index *, uint64_t account, const char *email_id,
-    uint64_t size, uint8_t sha256[32], bool *found, struct err *);
+/*
+ * Kept is what has a copy in a volume. A server's copy (index/flight.h) belongs
+ * to one placement, so there only one counts that can be taken over: of an
+ * earlier generation of the mailbox, under its name. As often as it is told,
+ * index_settle_known has the last word.
+ */
+/* What this EMAILID was seen to name in the account, if its size is this.
+ * mailbox: where the message is now; 0: nobody knows it yet. */
+bool index_match_email(struct index *, uint64_t job, uint64_t account,
+    uint64_t mailbox, const char *email_id, uint64_t size, uint8_t sha256[32],
+    bool *found, struct err *);
 /* Delivered placements of another generation or mailbox (live, or ended in
  * run) with this size, INTERNALDATE and canonical Message-ID (must not be
  * empty): *n of them up to 2, the first's content and okey. taken: okeys that
@@ -259,10 +267,12 @@ bool index_settle_outcome(struct index *, uint64_t run, uint64_t job,
  * A placement of a content that is stored already, for which nothing was
  * stored: placement and delivery rows (DELIVERED, CLAIM_KNOWN), and an email
  * row if placement->email_id is set. index_settle writes email rows as well.
+ * On a server the placement takes over where that content lies; *known false:
+ * none is left to take over, and nothing was written.
  */
 bool index_settle_known(struct index *, uint64_t run, uint64_t job,
     uint64_t mailbox, const struct placement *, const uint8_t sha256[32],
-    struct err *);
+    bool *known, struct err *);
 /*
  * A message that had ended and is listed again under its okey: if it was
  * delivered, with this size and INTERNALDATE, a version begins with the
@@ -361,8 +371,9 @@ struct index_query { /* all borrowed; NULL, 0 or "" means any */
 	/* Messages that have gone too, as they were last. So it is anyway
 	 * with volume, sha256, message_id and run, unless as of a moment. */
 	bool ended;
-	/* What this run changed, in no order that people would want; every
-	 * other term but account is left alone. Costs what there is of it. */
+	/* What this run changed in archives, in no order that people would
+	 * want; every other term but account is left alone. Costs what there
+	 * is of it. */
 	uint64_t changes;
 };
 /* The account's last complete run that ended at or before a moment and tells of
@@ -447,7 +458,8 @@ struct index_run_total {
 };
 bool index_run_total(struct index *, uint64_t run, const char *source,
     struct index_run_total *, struct err *);
-/* A mailbox that a run looked at, began or ended, and what it counted. */
+/* A mailbox that a run looked at for an archive, began or ended, and what it
+ * counted. */
 struct index_run_box {
 	const char *source, *kind, *target; /* account keys */
 	const char *mailbox;                /* display */

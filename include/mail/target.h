@@ -53,12 +53,14 @@ struct item {            /* one placement to deliver */
 				    borrowed until its receipt is given */
 	enum claim_kind claim;
 	struct kept survivor; /* LINK, REFERENCE */
+	/* IMAP: a connection broke over it or one beside it: it goes alone, and
+	 * its octets only once the server has asked for them. */
+	bool careful;
 };
 
 enum receipt_kind {
-	RECEIPT_KEPT,     /* durable; may be settled */
-	RECEIPT_REFUSED,  /* .why: final for this message */
-	RECEIPT_AMBIGUOUS /* sent, no answer: stays in flight until resolve */
+	RECEIPT_KEPT,   /* durable; may be settled */
+	RECEIPT_REFUSED /* .why: final for this message */
 };
 
 struct receipt {
@@ -88,16 +90,23 @@ struct progress {
 	uint8_t sha256[32]; /* of the file, if sealed */
 };
 
-struct target_box { /* after open */
-	char name[1024];
-	uint64_t uidvalidity, uidnext;
+struct target_box {                 /* after open; a server's */
+	const char *name, *display; /* borrowed until the next open, plan */
+	char separator;
+	uint64_t uidvalidity, uidnext, messages;
 	bool created;
 };
 
 struct resolve_item {
-	uint64_t ticket, size;
+	uint64_t size; /* octets of the content */
 	uint8_t sha256[32];
-	int64_t idate;
+	int64_t idate; /* DATETIME_NONE: none was told at delivery */
+	uint8_t flags;
+	const char *keywords; /* as flags_keywords; NULL: not known; borrowed */
+	bool sent; /* it was on its way there: the target may have altered it */
+	/* Out: where it is (0: not there), and its flags there. */
+	uint64_t uid;
+	uint8_t there_flags;
 };
 
 /* A placement as a volume's catalog states it; all borrowed. */
@@ -139,6 +148,10 @@ typedef bool (*catalog_next)(
  */
 struct target_ops {
 	const char *scheme;
+	/* A server: where the mailboxes go, before the first open, and again
+	 * when others have appeared. ERR_USAGE: two would meet in one. */
+	bool (*plan)(
+	    void *, const struct source_mailbox *, size_t n, struct err *);
 	/* Map, create, select. account: whose mailbox it is. */
 	bool (*open)(void *, const char *account, const struct source_mailbox *,
 	    uint64_t uidvalidity, struct target_box *, struct err *);
@@ -170,12 +183,21 @@ struct target_ops {
 	/* True if the open volume has reached its limit: flush, settle, seal.
 	 */
 	bool (*full)(const void *);
-	/* After a crash.  Archive: *p is the index's word, .part is cut to it.
-	 * IMAP: joint one-to-one match of all in-flight items of this mailbox
-	 * with UIDs >= base that .taken doesn't hold; uid[i] 0: not there. */
-	bool (*resolve)(void *, uint64_t base, const struct resolve_item *,
-	    size_t n, bool (*taken)(void *, uint64_t uid), void *arg,
-	    uint64_t *uid, struct progress *p, struct err *);
+	/* An archive, after a crash: go on with a volume of which *p is the
+	 * index's word; its .part is cut to it. */
+	bool (*resume)(void *, const struct progress *p, struct err *);
+	/*
+	 * A server: which of these are there? Joint one-to-one match of all
+	 * items with the messages of box from UID base on that .taken doesn't
+	 * hold: octets of this size and SHA-256, of equal ones first those of
+	 * the same INTERNALDATE and flags. box: .name and .uidvalidity as open
+	 * gave them; another UIDVALIDITY by now, or no such mailbox: none is
+	 * there. Whatever was delivered before
+	 * must have its receipt.
+	 */
+	bool (*resolve)(void *, const struct target_box *box, uint64_t base,
+	    struct resolve_item *, size_t n,
+	    bool (*taken)(void *, uint64_t uid), void *arg, struct err *);
 	/* Flags after delivery (delta, and servers that lose them on APPEND).
 	 */
 	bool (*store)(void *, const uint64_t *uids, const struct placement *,

@@ -81,9 +81,7 @@ open_box(void *data, const char *account, const struct source_mailbox *box,
 	w->box = buf_steal(&path);
 	w->uidvalidity = uidvalidity;
 
-	*out = (struct target_box){ 0 };
-	size_t len = strnlen(w->box, sizeof(out->name) - 1);
-	memcpy(out->name, w->box, len);
+	*out = (struct target_box){ .name = w->box };
 
 	return true;
 }
@@ -365,19 +363,14 @@ is_full(const void *data)
 	       frames_file_size(w->volume->frames) >= w->limit;
 }
 
-/* ---- resolve, seal, close ---- */
+/* ---- resume, seal, close ---- */
 
 static bool
-resolve(void *data, uint64_t uid_base, const struct resolve_item *items,
-    size_t n, bool (*taken)(void *, uint64_t uid), void *arg, uint64_t *uid,
-    struct progress *p, struct err *err)
+resume(void *data, const struct progress *p, struct err *err)
 {
 	struct writer *w = data;
-	(void)uid_base, (void)items, (void)n, (void)taken, (void)arg, (void)uid;
 	if (!is_usable(w, err))
 		return false;
-	if (p == NULL || p->volume[0] == '\0')
-		return true;
 
 	assert(w->volume == NULL);
 	if (!volume_name_ok(p->volume))
@@ -473,7 +466,7 @@ static const struct target_ops ops = {
 	.collect = collect,
 	.flush = flush,
 	.full = is_full,
-	.resolve = resolve,
+	.resume = resume,
 	.store = NULL,
 	.prove = writer_prove,
 	.seal = seal,

@@ -25,7 +25,7 @@ struct box {
 
 struct checking {
 	const struct options *o;
-	struct source_port port;
+	struct server_port port;
 	struct source source;
 	struct box *boxes; /* owned */
 	size_t n, asked;
@@ -209,7 +209,7 @@ command_check_server(const struct options *o)
 	bool ok = check_server(&c, &err);
 	if (c.source.data != NULL)
 		c.source.ops->close(&c.source.data, ok);
-	source_port_close(&c.port);
+	server_port_close(&c.port);
 	for (size_t i = 0; i < c.n; i++) {
 		free(c.boxes[i].name);
 		free(c.boxes[i].display);
@@ -257,9 +257,9 @@ command_check_archive(const struct options *o)
 	struct index_totals t;
 	struct err err;
 	bool ok = archive_port_read(&p, o, o->args[0], &err) &&
-		  index_totals(p.index, &t, &err);
+		  index_totals(p.state.index, &t, &err);
 	if (ok)
-		print_archive(o, p.dir, &t);
+		print_archive(o, p.state.dir, &t);
 	archive_port_close(&p);
 
 	return ok ? EXIT_OK : screen_error(&err);

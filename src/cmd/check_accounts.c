@@ -34,7 +34,7 @@ log_in(const struct tenant *t, uint32_t account, struct seen *seen,
     bool *logged_in, struct err *err)
 {
 	struct options o;
-	struct source_port port;
+	struct server_port port;
 	struct source source = { 0 };
 	*logged_in = false;
 	bool ok = tenant_source(
@@ -45,7 +45,7 @@ log_in(const struct tenant *t, uint32_t account, struct seen *seen,
 		ok = source.ops->list(source.data, count_mailbox, seen, err);
 		source.ops->close(&source.data, ok);
 	}
-	source_port_close(&port);
+	server_port_close(&port);
 
 	return ok;
 }

@@ -241,7 +241,7 @@ no_run(const struct options *o, struct err *err)
 static bool
 cover(struct covering *c, struct err *err)
 {
-	struct index *index = c->archive.index;
+	struct index *index = c->archive.state.index;
 	const char *account = c->o->account;
 	if (!index_run_jobs(index, 0, account, find_oldest, c, err))
 		return false;

@@ -7,6 +7,7 @@
 #include "find.h"
 #include "mail/datetime.h"
 #include "mail/flags.h"
+#include "pair.h"
 #include "rows.h"
 #include "screen.h"
 
@@ -47,6 +48,9 @@ print_kept(const struct index_row *row)
 	if (flags.len > 0)
 		printf("  flags    %s\n", flags.data);
 	buf_free(&flags);
+	/* At a server there is neither. */
+	if (row->volume[0] == '\0')
+		return;
 	printf("  stored   %s %s%s%s\n", claims[c->claim],
 	    c->claim == CLAIM_WHOLE ? "" : c->body_volume,
 	    c->claim == CLAIM_WHOLE ? "" : " ",
@@ -128,7 +132,7 @@ set_run(struct archive_port *p, struct index_query *query, const char *name,
     struct err *err)
 {
 	struct wanted_run w = { .name = name };
-	if (!index_runs(p->index, -1, match_run, &w, err))
+	if (!index_runs(p->state.index, -1, match_run, &w, err))
 		return false;
 	query->run = w.id;
 
@@ -136,15 +140,16 @@ set_run(struct archive_port *p, struct index_query *query, const char *name,
 	       err_set(err, ERR_RUN, ERR_USAGE, "there is no run %s", name);
 }
 
-/* Without a message: everything that did not end as delivered. */
+/* Without a message: everything that did not end as delivered. id: the
+ * argument that names one; NULL: none. */
 static bool
-set_query(struct archive_port *p, const struct options *o, struct find *f,
-    bool *all, struct err *err)
+set_query(struct archive_port *p, const struct options *o, const char *id,
+    struct find *f, bool *all, struct err *err)
 {
-	bool named = o->arg_count > 1 || o->message_id != NULL ||
-		     o->sha256 != NULL || o->entry != NULL || o->uid != 0;
+	bool named = id != NULL || o->message_id != NULL || o->sha256 != NULL ||
+		     o->entry != NULL || o->uid != 0;
 	*all = named;
-	if (named && !find_parse(f, p->index, o, o->args[1], err))
+	if (named && !find_parse(f, p->state.index, o, id, err))
 		return false;
 	f->query.account = o->account;
 	f->query.outcome = OUTCOME_COUNT;
@@ -167,7 +172,7 @@ print_rows(struct archive_port *p, const struct options *o,
     const struct find *f, bool all, uint64_t *n, struct err *err)
 {
 	struct index_rows *rows;
-	if (!index_rows_open(p->index, &rows, &f->query, err))
+	if (!index_rows_open(p->state.index, &rows, &f->query, err))
 		return false;
 	bool ok = true, end = false;
 	while (ok && !end) {
@@ -194,8 +199,10 @@ command_explain(const struct options *o)
 	struct err err;
 	bool all = false;
 	uint64_t n = 0;
-	bool ok = archive_port_read_of(&p, o, o->args[0], &err) &&
-		  set_query(&p, o, &find, &all, &err) &&
+	size_t used;
+	/* Behind the last argument stand NULLs. */
+	bool ok = pair_or_archive_read(&p, o, &used, &err) &&
+		  set_query(&p, o, o->args[used], &find, &all, &err) &&
 		  print_rows(&p, o, &find, all, &n, &err);
 	find_free(&find);
 	archive_port_close(&p);

@@ -50,14 +50,15 @@ set_query(struct exporting *e, struct err *err)
 {
 	const struct options *o = e->o;
 	bool named = o->message_id != NULL || o->sha256 != NULL;
-	if (named && !find_parse(&e->find, e->from.index, o, NULL, err))
+	if (named && !find_parse(&e->find, e->from.state.index, o, NULL, err))
 		return false;
 	bool many = o->id.n > 0 || o->ids_from != NULL;
 	if (many && named)
 		return err_set(err, ERR_RUN, ERR_USAGE,
 		    "--id and --ids-from don't go with --sha256 and "
 		    "--message-id");
-	if (many && !ids_read(&e->ids, e->from.index, &o->id, o->ids_from, err))
+	if (many &&
+	    !ids_read(&e->ids, e->from.state.index, &o->id, o->ids_from, err))
 		return false;
 	struct index_query *q = &e->find.query;
 	q->outcome = -1;
@@ -70,7 +71,7 @@ set_query(struct exporting *e, struct err *err)
 	q->before = o->before;
 	q->uid = o->uid;
 
-	return as_of_set(e->from.index, o, &q->as_of_run, &q->as_of, err);
+	return as_of_set(e->from.state.index, o, &q->as_of_run, &q->as_of, err);
 }
 
 /* A message that can't be read is named and left out; the export goes on. */
@@ -108,7 +109,7 @@ static bool
 every(struct exporting *e, struct err *err)
 {
 	struct index_rows *rows;
-	if (!index_rows_open(e->from.index, &rows, &e->find.query, err))
+	if (!index_rows_open(e->from.state.index, &rows, &e->find.query, err))
 		return false;
 	bool ok = true, end = false;
 	while (ok && !end && !stop_asked()) {
@@ -146,7 +147,7 @@ sum_up(struct exporting *e, struct err *err)
 		return true;
 
 	return index_mailbox_sums(
-	    e->from.index, &e->find.query, add_sum, e, err);
+	    e->from.state.index, &e->find.query, add_sum, e, err);
 }
 
 /* By --id and --ids-from, in any order; or all that the query takes. */
@@ -176,7 +177,7 @@ finish(struct exporting *e)
 	if (e->failed > 0)
 		printf("INCOMPLETE: %" PRIu64 " could not be read, see above\n"
 		       "Then: mailhaul verify %s\n",
-		    e->failed, e->from.dir);
+		    e->failed, e->from.state.dir);
 	if (stop_asked())
 		return 128 + stop_signal();
 	if (e->done == 0 && e->failed == 0) {
@@ -196,9 +197,8 @@ command_export(const struct options *o)
 	e.meter.reading = true;
 	meter_set_phase(&e.meter, METER_READING);
 	struct progress_screen *screen = progress_start(o, &e.meter);
-	bool ok = target_path(&e, o->args[1], &err) &&
-		  archive_port_read_of(&e.from, o, o->args[0], &err) &&
-		  set_query(&e, &err) &&
+	bool ok = archive_port_read_of(&e.from, o, o->args[0], &err) &&
+		  target_path(&e, o->args[1], &err) && set_query(&e, &err) &&
 		  reading_open(&e.reading, &e.from, &err) &&
 		  maildir_export_open(&e.to, e.path, &err) &&
 		  sum_up(&e, &err) && all(&e, &err);

@@ -163,8 +163,8 @@ reading_open(
 {
 	struct reading *r = mem_new(sizeof(*r));
 	*out = r;
-	if (!archive_reader_open(&r->reader, p->dir, err) ||
-	    !index_open(&r->own, p->index_path, INDEX_READ, err)) {
+	if (!archive_reader_open(&r->reader, p->state.dir, err) ||
+	    !index_open(&r->own, p->state.index_path, INDEX_READ, err)) {
 		reading_close(out);
 		return false;
 	}
@@ -179,8 +179,8 @@ reading_open_beside(
 {
 	struct reading *r = mem_new(sizeof(*r));
 	*out = r;
-	r->index = p->index;
-	if (archive_reader_open(&r->reader, p->dir, err))
+	r->index = p->state.index;
+	if (archive_reader_open(&r->reader, p->state.dir, err))
 		return true;
 	reading_close(out);
 

@@ -36,10 +36,10 @@ open_volume(
 {
 	struct inventory_volume *v = add_volume(b);
 	bool usable;
-	if (!(sealed ? inventory_sealed(
-			   b->archive.dir, name, &b->tell, v, &usable, err)
-		     : inventory_part(
-			   b->archive.dir, name, &b->tell, v, &usable, err)))
+	if (!(sealed ? inventory_sealed(b->archive.state.dir, name, &b->tell, v,
+			   &usable, err)
+		     : inventory_part(b->archive.state.dir, name, &b->tell, v,
+			   &usable, err)))
 		return false;
 	if (usable)
 		b->volume_count++;
@@ -76,7 +76,7 @@ is_left_over(const struct rebuilding *b, const char *name)
 		const struct replacement *r = &b->replaced[i];
 		if (strcmp(r->name, name) != 0)
 			continue;
-		if (archive_volume_octets(b->archive.dir, r->by) > 0)
+		if (archive_volume_octets(b->archive.state.dir, r->by) > 0)
 			return true;
 		name = r->by; /* replaced in a later run */
 	}
@@ -89,8 +89,9 @@ open_volumes(struct rebuilding *b, bool sealed, struct err *err)
 {
 	char **names = NULL;
 	size_t n = 0;
-	bool ok = sealed ? archive_volumes(b->archive.dir, &names, &n, err)
-			 : inventory_parts(b->archive.dir, &names, &n, err);
+	bool ok = sealed
+		      ? archive_volumes(b->archive.state.dir, &names, &n, err)
+		      : inventory_parts(b->archive.state.dir, &names, &n, err);
 	for (size_t i = 0; i < n; i++) {
 		ok = ok && (is_left_over(b, names[i]) ||
 			       open_volume(b, names[i], sealed, err));
@@ -178,7 +179,7 @@ read_manifests(struct rebuilding *b, struct err *err)
 	for (size_t i = 0; i < b->runs.n; i++) {
 		const struct known_run *run = &b->runs.rows[i];
 		b->run = run->name;
-		if (run->readable && !inventory_manifest(b->archive.dir,
+		if (run->readable && !inventory_manifest(b->archive.state.dir,
 					 run->name, &b->tell, err))
 			return false;
 	}
@@ -194,7 +195,7 @@ check_volume(struct rebuilding *b, struct inventory_volume *v, struct err *err)
 	const char *run = known_runs_of_volume(&b->runs, v->name)->name;
 	if (!rebuild_expected(b->rebuild, v->name, expected, &told, err) ||
 	    !inventory_check(
-		b->archive.dir, v, told ? expected : NULL, &b->tell, err))
+		b->archive.state.dir, v, told ? expected : NULL, &b->tell, err))
 		return false;
 
 	return told || rebuild_sealed(
@@ -231,7 +232,8 @@ is_told(struct rebuilding *b, const struct inventory_volume *v, bool *yes,
 	*yes = false;
 	if (v->damaged != NULL)
 		return true;
-	if (!inventory_catalog_count(b->archive.dir, v, &rows, &counted, err) ||
+	if (!inventory_catalog_count(
+		b->archive.state.dir, v, &rows, &counted, err) ||
 	    !rebuild_count(b->rebuild, v->name, &known, err))
 		return false;
 	*yes = counted && rows == known;
@@ -250,7 +252,8 @@ read_sealed(struct rebuilding *b, struct inventory_volume *v, struct err *err)
 	if (told)
 		return true;
 	b->run = known_runs_of_volume(&b->runs, v->name)->name;
-	if (!inventory_catalog(b->archive.dir, v, &b->tell, &has_catalog, err))
+	if (!inventory_catalog(
+		b->archive.state.dir, v, &b->tell, &has_catalog, err))
 		return false;
 
 	return has_catalog || inventory_entries(b->reader, v, &b->tell, err);
@@ -265,7 +268,7 @@ read_part(struct rebuilding *b, struct inventory_volume *v, struct err *err)
 	    (cut && !rebuild_forget(b->rebuild, v->name, err)))
 		return false;
 	known_runs_open(
-	    &b->runs, b->archive.dir, v->name, b->open_run, &is_new);
+	    &b->runs, b->archive.state.dir, v->name, b->open_run, &is_new);
 	b->run = b->open_run;
 	if (is_new && !put_run(b, b->open_run, false, NULL, err))
 		return false;
@@ -308,31 +311,35 @@ static bool
 lock(struct rebuilding *b, struct err *err)
 {
 	bool volumes;
-	if (!archive_path(b->o->args[0], &b->archive.dir, err))
+	if (!archive_path(b->o->args[0], &b->archive.state.dir, err))
 		return false;
-	b->archive.index_path =
-	    b->o->index != NULL ? mem_str(b->o->index)
-				: mem_fmt("%s/" ARCHIVE_INDEX, b->archive.dir);
-	if (access(b->archive.dir, F_OK) != 0)
+	b->archive.state.index_path =
+	    b->o->index != NULL
+		? mem_str(b->o->index)
+		: mem_fmt("%s/" ARCHIVE_INDEX, b->archive.state.dir);
+	if (access(b->archive.state.dir, F_OK) != 0)
 		return err_set(err, ERR_RUN, ERR_USAGE,
-		    "there is no archive %s", b->archive.dir);
-	if (!archive_has_volumes(b->archive.dir, &volumes, err))
+		    "there is no archive %s", b->archive.state.dir);
+	if (!archive_has_volumes(b->archive.state.dir, &volumes, err))
 		return false;
 	if (!volumes) {
 		err_set(err, ERR_RUN, ERR_USAGE, "%s holds no volumes",
-		    b->archive.dir);
+		    b->archive.state.dir);
 		return err_hint(err, "An archive has a folder volumes/ in it.");
 	}
 
-	return index_lock_run(b->archive.index_path, &b->archive.lock, err);
+	return index_lock_run(
+	    b->archive.state.index_path, &b->archive.state.lock, err);
 }
 
 static bool
 begin(struct rebuilding *b, struct err *err)
 {
-	const struct rebuild_options options = { .path = b->archive.index_path,
+	const struct rebuild_options options = {
+		.path = b->archive.state.index_path,
 		.finding = rebuilding_found,
-		.arg = b };
+		.arg = b
+	};
 
 	return rebuild_open(&b->rebuild, &options, err);
 }
@@ -343,13 +350,13 @@ rebuild(struct rebuilding *b, struct err *err)
 	rebuilding_listen(b);
 
 	return lock(b, err) &&
-	       archive_reader_open(&b->reader, b->archive.dir, err) &&
+	       archive_reader_open(&b->reader, b->archive.state.dir, err) &&
 	       begin(b, err) &&
 	       manifest_check(
-		   b->archive.dir, add_replaced, NULL, NULL, b, err) &&
+		   b->archive.state.dir, add_replaced, NULL, NULL, b, err) &&
 	       open_volumes(b, true, err) && open_volumes(b, false, err) &&
 	       known_runs_read(
-		   &b->runs, b->archive.dir, rebuilding_found, b, err) &&
+		   &b->runs, b->archive.state.dir, rebuilding_found, b, err) &&
 	       put_runs(b, err) && put_volumes(b, err) &&
 	       read_manifests(b, err) && read_volumes(b, err) &&
 	       rebuild_finish(b->rebuild, rebuilding_lost, b, err) &&
@@ -440,9 +447,9 @@ static bool
 finish(struct rebuilding *b, struct err *err)
 {
 	struct index_totals totals;
-	if (!index_open(
-		&b->archive.index, b->archive.index_path, INDEX_READ, err) ||
-	    !index_totals(b->archive.index, &totals, err))
+	if (!index_open(&b->archive.state.index, b->archive.state.index_path,
+		INDEX_READ, err) ||
+	    !index_totals(b->archive.state.index, &totals, err))
 		return false;
 	if (b->o->json)
 		print_json(b, &totals);
@@ -476,7 +483,7 @@ command_index(const struct options *o)
 	struct rebuilding *b = mem_new(sizeof(*b));
 	struct err err;
 	b->o = o;
-	b->archive.lock = -1;
+	b->archive.state.lock = -1;
 	if (!o->rebuild) {
 		err_set(&err, ERR_RUN, ERR_USAGE,
 		    "index: what is to be done with it?");

@@ -5,10 +5,10 @@
 #include "base/stop.h"
 #include "screen.h"
 
-bool
-job_retry_wait(const struct options *o, long *ms, struct err *err)
+/* 0: not given. */
+static bool
+read_seconds(const char *name, const char *text, long *ms, struct err *err)
 {
-	const char *text = o->retry_wait;
 	char *end;
 	*ms = 0;
 	if (text == NULL)
@@ -16,10 +16,16 @@ job_retry_wait(const struct options *o, long *ms, struct err *err)
 	double seconds = strtod(text, &end);
 	if (end == text || *end != '\0' || !(seconds >= 0 && seconds <= 3600))
 		return err_set(err, ERR_RUN, ERR_USAGE,
-		    "--retry-wait: \"%s\" is not a number of seconds", text);
+		    "--%s: \"%s\" is not a number of seconds", name, text);
 	*ms = seconds < 0.001 ? 1 : (long)(seconds * 1000);
 
 	return true;
+}
+
+bool
+job_retry_wait(const struct options *o, long *ms, struct err *err)
+{
+	return read_seconds("retry-wait", o->retry_wait, ms, err);
 }
 
 static struct filter
@@ -42,47 +48,90 @@ retries_of(const struct options *o)
 	return o->retries == 0 ? -1 : (int)o->retries;
 }
 
-bool
-job_connect(const struct options *o, long retry_wait_ms,
-    struct source_port *from, struct source *source, struct meter *meter,
-    struct err *err)
+static struct haul_options
+patience_of(const struct options *o, long retry_wait_ms)
 {
-	const struct haul_options haul = {
-		.connect = source_port_connect,
-		.connect_arg = from,
+	return (struct haul_options){
 		.retries = retries_of(o),
 		.retry_wait_ms = retry_wait_ms,
 	};
+}
+
+bool
+job_connect(const struct options *o, long retry_wait_ms,
+    struct server_port *from, struct source *source, struct meter *meter,
+    struct err *err)
+{
+	struct haul_options haul = patience_of(o, retry_wait_ms);
+	haul.connect = source_port_connect;
+	haul.connect_arg = from;
 
 	return haul_connect(&haul, source, meter, err);
 }
 
+struct dialling {
+	struct target_port *to;
+	struct target *target;
+};
+
+/* In the place of a source: who waits and dials again is the same. */
+static bool
+dial_target(void *arg, struct source *none, struct err *err)
+{
+	const struct dialling *d = arg;
+	(void)none;
+
+	return target_port_connect(d->to, d->target, err);
+}
+
+bool
+job_connect_target(const struct options *o, long retry_wait_ms,
+    struct target_port *to, struct target *target, struct meter *meter,
+    struct err *err)
+{
+	struct haul_options haul = patience_of(o, retry_wait_ms);
+	struct dialling dialling = { .to = to, .target = target };
+	struct source none = { 0 };
+	haul.connect = dial_target;
+	haul.connect_arg = &dialling;
+
+	return haul_connect(&haul, &none, meter, err);
+}
+
 bool
 job_options(struct haul_options *haul, const struct options *o,
-    struct source_port *from, struct archive_port *to, struct err *err)
+    struct server_port *from, struct state_dir *state,
+    struct target_port *server, struct err *err)
 {
 	*haul = (struct haul_options){
-		.index_path = to->index_path,
-		.run = to->run,
-		.target_account = to->account,
+		.index_path = state->index_path,
+		.run = state->run,
 		.account = from->account.data,
 		.connect = source_port_connect,
 		.connect_arg = from,
+		.connect_target = server == NULL ? NULL : target_port_connect,
+		.connect_target_arg = server,
+		.assume_empty = o->assume_empty,
 		.filter = filter_of(o),
 		.dry_run = o->dry_run,
 		.self_contained = o->self_contained,
 		.retries = retries_of(o),
 	};
-	if (to->index == NULL)
+	if (!read_seconds("grace", o->grace, &haul->grace_ms, err))
+		return false;
+	if (state->index == NULL)
 		return true;
+	const char *kind = server == NULL ? "archive" : "imap";
+	const char *key =
+	    server == NULL ? "archive" : server->server.account.data;
 
 	/* A dry run only looks them up: 0 for what is not there yet. */
-	return index_account(to->index, "imap", haul->account,
+	return index_account(state->index, "imap", haul->account,
 		   &haul->source_account, err) &&
-	       index_account(to->index, "archive", "archive",
-		   &haul->target_account, err) &&
-	       index_job(to->index, haul->source_account, haul->target_account,
-		   &haul->job, err);
+	       index_account(
+		   state->index, kind, key, &haul->target_account, err) &&
+	       index_job(state->index, haul->source_account,
+		   haul->target_account, &haul->job, err);
 }
 
 uint64_t

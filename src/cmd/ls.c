@@ -80,7 +80,7 @@ list_mailboxes(struct archive_port *p, const struct options *o,
 	if (!o->json)
 		printf("%12s %11s  %-10s  %s\n", "messages", "size", "newest",
 		    "account  mailbox");
-	if (!index_mailbox_sums(p->index, query, print_sum, &l, &err))
+	if (!index_mailbox_sums(p->state.index, query, print_sum, &l, &err))
 		return screen_error(&err);
 	if (!o->json)
 		printf("%12s %11s  %" PRIu64 " mailbox%s\n",
@@ -116,7 +116,7 @@ list_messages(struct archive_port *p, const struct options *o,
 {
 	struct index_rows *rows;
 	struct err err;
-	if (!index_rows_open(p->index, &rows, query, &err))
+	if (!index_rows_open(p->state.index, &rows, query, &err))
 		return screen_error(&err);
 	bool ok = true, end = false;
 	uint64_t n = 0;
@@ -168,7 +168,8 @@ command_ls(const struct options *o)
 		.before = o->before,
 		.outcome = -1,
 	};
-	if (!as_of_set(p.index, o, &query.as_of_run, &query.as_of, &err)) {
+	if (!as_of_set(
+		p.state.index, o, &query.as_of_run, &query.as_of, &err)) {
 		archive_port_close(&p);
 		return screen_error(&err);
 	}

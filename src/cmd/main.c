@@ -15,15 +15,18 @@
 
 static const struct command commands[] = {
 	{ "copy", IN_COPY, 2, 2, "SOURCE TARGET",
-	    "copy an account into an archive; run again: only what is new",
+	    "copy an account into an archive or a server; again: only what is "
+	    "new",
 	    "SOURCE is imaps://USER@HOST[:PORT]/[MAILBOX] or imap://… "
 	    "(STARTTLS);\n"
-	    "TARGET is archive:DIR or a folder. Nothing is ever deleted. Kill "
-	    "it at\n"
-	    "any time and run it again: nothing is lost, nothing is doubled.\n"
-	    "A password is taken from --source-password-file, from\n"
+	    "TARGET is archive:DIR, a folder, or a server as SOURCE is. "
+	    "Nothing is ever\n"
+	    "deleted. Kill it at any time and run it again: nothing is lost, "
+	    "nothing is\n"
+	    "doubled. A password is taken from --source-password-file, from\n"
 	    "--source-password-command, from MAILHAUL_SOURCE_PASSWORD, or "
-	    "asked for.",
+	    "asked for;\n"
+	    "of the target likewise, with target for source.",
 	    command_copy },
 	{ "run", IN_RUN, 0, 0, "",
 	    "copy every account of a file; run again: only what is new",
@@ -66,8 +69,10 @@ static const struct command commands[] = {
 	{ "export", IN_EXPORT, 2, 2, "ARCHIVE maildir:DIR",
 	    "write messages out as Maildirs with flags and dates", NULL,
 	    command_export },
-	{ "status", IN_STATUS, 1, 1, "ARCHIVE",
-	    "what the runs did, and how the sums add up", NULL,
+	{ "status", IN_STATUS, 1, 2, "ENDPOINT…",
+	    "what the runs did, and how the sums add up",
+	    "ENDPOINT… is an archive, or SOURCE TARGET of a copy between "
+	    "servers.",
 	    command_status },
 	{ "runs", IN_RUNS, 1, 1, "ARCHIVE",
 	    "list the runs: what each copied, and what it saw go", NULL,
@@ -77,8 +82,10 @@ static const struct command commands[] = {
 	    "A day counts for an account if a run that was complete for it "
 	    "ended on that\nday, in local time. Exit code 1: there is a gap.",
 	    command_coverage },
-	{ "explain", IN_EXPLAIN, 1, 2, "ARCHIVE [ID]",
-	    "what happened to a message, or to all that ended otherwise", NULL,
+	{ "explain", IN_EXPLAIN, 1, 3, "ENDPOINT… [ID]",
+	    "what happened to a message, or to all that ended otherwise",
+	    "ENDPOINT… is an archive, or SOURCE TARGET of a copy between "
+	    "servers.",
 	    command_explain },
 	{ "repack", IN_REPACK, 1, 1, "ARCHIVE",
 	    "merge small volumes into full ones",

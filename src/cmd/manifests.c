@@ -182,7 +182,7 @@ write_rows(struct archive_port *p, struct writing *w)
 	struct index_query query = { .changes = w->run->id,
 		.outcome = OUTCOME_COUNT };
 	struct index_rows *rows;
-	if (!index_rows_open(p->index, &rows, &query, w->err))
+	if (!index_rows_open(p->state.index, &rows, &query, w->err))
 		return false;
 	bool ok = true;
 	for (;;) {
@@ -214,31 +214,34 @@ write_manifest(struct archive_port *p, const struct index_run *run,
 		.previous_sha256 = previous == NULL ? NULL : previous->manifest,
 	};
 	struct writing w = { .run = run, .err = err, .ok = true };
-	if (!manifest_begin(&w.manifest, p->dir, &head, err))
+	if (!manifest_begin(&w.manifest, p->state.dir, &head, err))
 		return false;
 	bool ok =
-	    index_run_jobs(p->index, run->id, NULL, write_account, &w, err) &&
+	    index_run_jobs(
+		p->state.index, run->id, NULL, write_account, &w, err) &&
 	    w.ok &&
-	    index_run_boxes(p->index, run->id, write_mailbox, &w, err) &&
+	    index_run_boxes(p->state.index, run->id, write_mailbox, &w, err) &&
 	    w.ok && write_rows(p, &w) &&
-	    index_volumes(p->index, VOLUME_SEALED, write_volume, &w, err) &&
-	    w.ok && index_replaced_volumes(p->index, write_replaced, &w, err) &&
-	    w.ok && index_moves(p->index, run->id, write_moved, &w, err) &&
-	    w.ok;
+	    index_volumes(
+		p->state.index, VOLUME_SEALED, write_volume, &w, err) &&
+	    w.ok &&
+	    index_replaced_volumes(p->state.index, write_replaced, &w, err) &&
+	    w.ok &&
+	    index_moves(p->state.index, run->id, write_moved, &w, err) && w.ok;
 	if (!ok) {
 		manifest_abandon(&w.manifest);
 		return false;
 	}
 
 	return manifest_end(&w.manifest, sha256, err) &&
-	       index_run_manifest(p->index, run->id, sha256, err);
+	       index_run_manifest(p->state.index, run->id, sha256, err);
 }
 
 bool
 runs_write_manifests(struct archive_port *p, struct err *err)
 {
 	struct runs runs = { 0 };
-	bool ok = index_runs(p->index, -1, add_run, &runs, err);
+	bool ok = index_runs(p->state.index, -1, add_run, &runs, err);
 	const struct index_run *previous = NULL;
 	for (size_t i = 0; ok && i < runs.n; i++) {
 		struct index_run *run = &runs.array[i];

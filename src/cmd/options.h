@@ -8,7 +8,7 @@
 #include "base/buf.h"
 #include "base/err.h"
 
-enum { ARGS_MAX = 64, OPTIONS_MAX = 96 };
+enum { ARGS_MAX = 64, OPTIONS_MAX = 112 };
 
 /* A list of values that an option may be given many times; values borrowed
  * from argv. */
@@ -18,6 +18,12 @@ struct list {
 };
 
 struct command;
+
+/* One end of a copy; borrowed from argv, NULL: not given. */
+struct side_options {
+	const char *password_file, *password_command, *ca_file, *tls_pin, *tls,
+	    *connect, *cert, *key, *auth, *authzid, *compress;
+};
 
 /* What the command line says; strings borrowed from argv. */
 struct options {
@@ -30,10 +36,15 @@ struct options {
 	struct list accounts; /* only these; --account, repeated */
 	bool failed;          /* only those that did not end well last */
 	uint64_t jobs, login_failures;
-	/* the source's side */
-	const char *password_file, *password_command, *ca_file, *ca_file_side,
-	    *tls_pin, *tls, *connect, *cert, *key, *auth, *authzid, *compress;
+	/* the servers */
+	struct side_options source, target;
+	const char *ca_file; /* of both */
 	bool allow_plaintext, allow_preauth;
+	/* where it goes in a server */
+	struct list map;  /* FROM=TO */
+	const char *into; /* below this */
+	bool assume_empty;
+	const char *grace; /* not shown: tests would wait for it */
 	/* what is copied */
 	struct list include, exclude;
 	const char *since_text, *before_text;
@@ -98,6 +109,12 @@ void options_free(struct options *);
  * and --failed. */
 void options_again(
     struct buf *, const struct options *, unsigned commands, bool which);
+/* The same for a check of the target: as a check knows no target, what was
+ * given for that side is told as the source's. */
+void options_again_target(struct buf *, const struct options *);
+/* ERR_USAGE if an option was given that such a target hasn't got: a server has
+ * no volumes, and an archive keeps all mailboxes as they are. */
+bool options_fit_target(const struct options *, bool server, struct err *);
 /* True if the command line has this option; name without "--". */
 bool options_given(const struct options *, const char *name);
 /* The options a command takes, one a line, from the same rows. */
@@ -125,6 +142,9 @@ enum {
 	IN_SERVER = IN_HAUL | IN_CHECK,
 	IN_CONFIG = IN_RUN | IN_CHECK,
 	IN_SELECT = IN_HAUL | IN_LS | IN_EXPORT | IN_FIND,
+	/* Rows of copy that only one kind of target has. */
+	TO_ARCHIVE = 1 << 28,
+	TO_SERVER = 1 << 29,
 	IN_ALL = 255 | IN_RUN | IN_FIND | IN_INDEX | IN_HISTORY | IN_REPACK
 };
 

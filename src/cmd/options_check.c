@@ -47,6 +47,9 @@ check_words(const struct options *o, struct err *err)
 	static const char *const formats[] = { "text", "json", NULL };
 	static const char *const modes[] = { "plaintext", NULL };
 	static const char *const whens[] = { "auto", "always", "never", NULL };
+	static const char tls[] =
+	    "plaintext (TLS is what imaps:// and imap:// use)";
+	static const char when[] = "auto, always or never";
 	struct {
 		const char *name, *value;
 		const char *const *words;
@@ -54,10 +57,10 @@ check_words(const struct options *o, struct err *err)
 	} checks[] = {
 		{ "progress", o->progress, hows, "auto, lines, json or none" },
 		{ "log-format", o->log_format, formats, "text or json" },
-		{ "source-tls", o->tls, modes,
-		    "plaintext (TLS is what imaps:// and imap:// use)" },
-		{ "source-compress", o->compress, whens,
-		    "auto, always or never" },
+		{ "source-tls", o->source.tls, modes, tls },
+		{ "target-tls", o->target.tls, modes, tls },
+		{ "source-compress", o->source.compress, whens, when },
+		{ "target-compress", o->target.compress, whens, when },
 	};
 	for (size_t i = 0; i < sizeof(checks) / sizeof(checks[0]); i++)
 		if (checks[i].value != NULL &&
@@ -100,8 +103,46 @@ check_roles(const struct options *o, struct err *err)
 	return true;
 }
 
+static bool
+check_maps(const struct options *o, struct err *err)
+{
+	for (size_t i = 0; i < o->map.n; i++) {
+		const char *equals = strchr(o->map.items[i], '=');
+		if (equals != NULL && equals > o->map.items[i] &&
+		    equals[1] != '\0')
+			continue;
+		err_set(err, ERR_RUN, ERR_USAGE, "--map: \"%s\" is not FROM=TO",
+		    o->map.items[i]);
+		return err_hint(err,
+		    "For instance --map \"Sent Items=Sent\" or --map "
+		    "\"Old/**=Archive/**\"");
+	}
+	if (o->into == NULL || o->into[0] != '\0')
+		return true;
+
+	return err_set(
+	    err, ERR_RUN, ERR_USAGE, "--into needs the name of a mailbox");
+}
+
+/* Two passwords can't be told apart on one standard input. */
+static bool
+check_inputs(const struct options *o, struct err *err)
+{
+	const char *a = o->source.password_file, *b = o->target.password_file;
+	if (a == NULL || b == NULL || strcmp(a, "-") != 0 ||
+	    strcmp(b, "-") != 0)
+		return true;
+	err_set(err, ERR_RUN, ERR_USAGE,
+	    "--source-password-file and --target-password-file can't both be "
+	    "-: there is one standard input");
+
+	return err_hint(err, "Put one of them into a file, or its variable.");
+}
+
 bool
 options_check(struct options *o, struct err *err)
 {
-	return read_dates(o, err) && check_words(o, err) && check_roles(o, err);
+	return read_dates(o, err) && check_words(o, err) &&
+	       check_roles(o, err) && check_maps(o, err) &&
+	       check_inputs(o, err);
 }

@@ -41,7 +41,7 @@ list(struct archive_port *p,
     char (**out)[KEPT_VOLUME_NAME], size_t *n, struct err *err)
 {
 	struct names names = { 0 };
-	bool ok = index_volumes(p->index, VOLUME_OPEN, each, &names, err);
+	bool ok = index_volumes(p->state.index, VOLUME_OPEN, each, &names, err);
 	if (!ok) {
 		free(names.array);
 		names = (struct names){ 0 };
@@ -86,8 +86,8 @@ volume_word(void *arg, const char *name, bool *open, struct progress *p,
 	size_t n = 0;
 	*frames = NULL;
 	*p = (struct progress){ 0 };
-	if (!index_volumes(port->index, VOLUME_OPEN, look, &l, err) ||
-	    !index_frames(port->index, name, frames, &n, err))
+	if (!index_volumes(port->state.index, VOLUME_OPEN, look, &l, err) ||
+	    !index_frames(port->state.index, name, frames, &n, err))
 		return false;
 	*open = l.found;
 	p->frames = *frames;
@@ -117,9 +117,9 @@ seal_one(struct archive_port *p, const char *name, struct err *err)
 	if (!volume_word(p, name, &open, &progress, &frames, err))
 		return false;
 	log_add(LOG_INFO, "sealing volume %s", name);
-	bool ok = p->target.ops->resolve(p->target.data, 0, NULL, 0, NULL, NULL,
-		      NULL, &progress, err) &&
-		  haul_seal(p->index, &p->target, p->run, p->account, err);
+	bool ok = p->target.ops->resume(p->target.data, &progress, err) &&
+		  haul_seal(p->state.index, &p->target, p->state.run,
+		      p->account, err);
 	free(frames);
 
 	return ok;
@@ -166,7 +166,7 @@ pool_sweep(struct archive_port *p, struct err *err)
 	struct names names;
 	if (!list(p, add_name, &names.array, &names.n, err))
 		return false;
-	bool ok = archive_sweep(p->dir, is_known, &names, err);
+	bool ok = archive_sweep(p->state.dir, is_known, &names, err);
 	free(names.array);
 
 	return ok;

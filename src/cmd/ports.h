@@ -10,14 +10,16 @@
 #include "imap/imap.h"
 #include "index/index.h"
 #include "options.h"
+#include "state.h"
 
 /*
  * From words on the command line to the two roles: the only place that knows
  * every kind of endpoint.
  */
 
-/* A server side that can be connected to, again and again. */
-struct source_port {
+/* A server as one end, that can be connected to, again and again. */
+struct server_port {
+	bool is_target;
 	struct endpoint endpoint;
 	struct buf account; /* its key */
 	struct buf text;    /* the URL, without secrets */
@@ -27,27 +29,57 @@ struct source_port {
 	struct imap_options imap; /* borrows from the above and the options */
 	char *connect_host;
 	bool connected; /* once: what was done since is not nothing */
+	/* The other end, for what is said of a login; borrowed. NULL: it is no
+	 * server. */
+	const struct server_port *other;
 };
-/* Reads the URL and gets the secret; ERR_USAGE for a kind that is no source. */
-bool source_port_open(struct source_port *, const struct options *,
+/* Reads the URL and the options; ERR_USAGE for a kind that is no source. */
+bool source_port_read(struct server_port *, const struct options *,
+    const char *url, struct err *);
+/* Gets its secret, as the options of its side say. */
+bool server_port_ask(
+    struct server_port *, const struct options *, struct err *);
+/* Both. */
+bool source_port_open(struct server_port *, const struct options *,
     const char *url, struct err *);
 /* The same with the secret from elsewhere than the command line. */
-bool source_port_open_from(struct source_port *, const struct options *,
+bool source_port_open_from(struct server_port *, const struct options *,
     const char *url, const struct secret_from *, struct err *);
 /* haul_options.connect: a new logged-in source. arg: the port. Until one has
  * succeeded, a connection lost in the login is final: the password may be
  * wrong. */
 bool source_port_connect(void *arg, struct source *, struct err *);
-void source_port_close(struct source_port *);
+/* What was and was not done before its first login. */
+const char *server_port_so_far(const struct server_port *);
+void server_port_close(struct server_port *);
+
+/* A server to write to. */
+struct target_port {
+	struct server_port server;
+	struct imap_target_options imap; /* borrows from it and the options */
+	struct place_rule *rules;        /* of --map */
+	char **names;                    /* what stands before each '=' */
+	size_t rule_count;
+};
+/* As for a source; ERR_USAGE also if it is the same mailbox as the source's.
+ * The two know each other from then on: neither may be moved. */
+bool target_port_read(struct target_port *, const struct options *,
+    const char *url, struct server_port *source, struct err *);
+/* haul_options.connect_target, as source_port_connect. */
+bool target_port_connect(void *arg, struct target *, struct err *);
+void target_port_close(struct target_port *);
+/* The target's key beside a source's: with its port where they would be the
+ * same, as two servers on one host may have the same users. */
+void target_port_account(
+    struct buf *, const struct endpoint *, const char *source);
+
+/* "imaps://…" or "imap://…", well-formed or not. */
+bool server_is_meant(const char *arg);
 
 /* An archive and its index. */
 struct archive_port {
-	char *dir, *index_path;
-	struct index *index;
-	int lock;      /* fd; -1: only reading */
-	uint64_t run;  /* 0: only reading */
-	int64_t began; /* clock_mono_ms, when it was opened */
-	char run_name[40], log_path[512];
+	struct state_dir state;
+	int64_t began;        /* clock_mono_ms, when it was opened */
 	uint64_t account;     /* the archive as a target */
 	struct target target; /* .data NULL: only reading */
 };

@@ -74,11 +74,12 @@ static bool
 remove_drafts(struct archive_port *p, struct err *err)
 {
 	struct left_overs drafts = { 0 };
-	bool ok =
-	    index_volumes(p->index, VOLUME_DRAFT, add_draft, &drafts, err);
+	bool ok = index_volumes(
+	    p->state.index, VOLUME_DRAFT, add_draft, &drafts, err);
 	for (size_t i = 0; ok && i < drafts.n; i++)
-		ok = archive_remove_volume(p->dir, drafts.rows[i].name, err) &&
-		     repack_undraft(p->index, drafts.rows[i].name, err);
+		ok = archive_remove_volume(
+			 p->state.dir, drafts.rows[i].name, err) &&
+		     repack_undraft(p->state.index, drafts.rows[i].name, err);
 	free(drafts.rows);
 
 	return ok;
@@ -107,20 +108,21 @@ is_safe_to_remove(const struct archive_port *p, const struct left_overs *l,
 	}
 
 	return old->by_octets > 0 &&
-	       archive_volume_octets(p->dir, old->by) == old->by_octets;
+	       archive_volume_octets(p->state.dir, old->by) == old->by_octets;
 }
 
 static bool
 remove_replaced(struct archive_port *p, struct err *err)
 {
 	struct left_overs old = { 0 };
-	bool ok = index_replaced_volumes(p->index, add_replaced, &old, err);
+	bool ok =
+	    index_replaced_volumes(p->state.index, add_replaced, &old, err);
 	for (size_t i = 0; ok && i < old.n; i++) {
-		if (archive_volume_octets(p->dir, old.rows[i].name) == 0)
+		if (archive_volume_octets(p->state.dir, old.rows[i].name) == 0)
 			continue;
 		if (is_safe_to_remove(p, &old, &old.rows[i]))
 			ok = archive_remove_volume(
-			    p->dir, old.rows[i].name, err);
+			    p->state.dir, old.rows[i].name, err);
 		else
 			log_add(LOG_WARN,
 			    "%s was replaced by %s, which is not what it was: "
@@ -183,7 +185,7 @@ static bool
 plan(struct repacking *r, struct err *err)
 {
 	if (!repack_candidates(
-		r->archive.index, r->fill, add_candidate, r, err))
+		r->archive.state.index, r->fill, add_candidate, r, err))
 		return false;
 	drop_lonely(r);
 
@@ -222,12 +224,12 @@ static bool
 has_room(const struct repacking *r, struct err *err)
 {
 	char need[32], space[32];
-	uint64_t there = file_space(r->archive.dir);
+	uint64_t there = file_space(r->archive.state.dir);
 	if (there == 0 || there >= r->octets + r->o->min_free)
 		return true;
 	err_set(err, ERR_RUN, ERR_DISK_FULL,
-	    "no room in %s for the copies: %s free, %s needed", r->archive.dir,
-	    text_size(space, sizeof(space), there),
+	    "no room in %s for the copies: %s free, %s needed",
+	    r->archive.state.dir, text_size(space, sizeof(space), there),
 	    text_size(need, sizeof(need), r->octets + r->o->min_free));
 
 	return err_hint(err,
@@ -284,8 +286,8 @@ static bool
 merge_all(struct repacking *r, struct err *err)
 {
 	const struct archive_options set = {
-		.dir = r->archive.dir,
-		.run = r->archive.run_name,
+		.dir = r->archive.state.dir,
+		.run = r->archive.state.run_name,
 		.level = (int)r->o->level,
 		.threads = (int)r->o->threads,
 		.min_free = r->o->min_free == 0 ? 1 : r->o->min_free,
@@ -305,8 +307,8 @@ static bool
 run(struct repacking *r, struct err *err)
 {
 	struct err why;
-	char *command = mem_fmt("repack archive:%s", r->archive.dir);
-	bool ok = runs_begin(&r->archive, command, err);
+	char *command = mem_fmt("repack archive:%s", r->archive.state.dir);
+	bool ok = state_begin_run(&r->archive.state, command, err);
 	free(command);
 	if (!ok)
 		return false;
@@ -381,7 +383,7 @@ look(struct repacking *r, struct err *err)
 int
 command_repack(const struct options *o)
 {
-	struct repacking r = { .o = o, .archive.lock = -1 };
+	struct repacking r = { .o = o, .archive.state.lock = -1 };
 	struct err err;
 	int code;
 	if (!look(&r, &err)) {

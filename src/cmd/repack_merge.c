@@ -92,7 +92,7 @@ sum_rows(struct merging *m, const char *volume, struct archive_paths *paths,
 	bool ok, end = false;
 	*n = *sum = 0;
 	*fresh = true;
-	if (!index_rows_open(m->p->index, &rows, &query, err))
+	if (!index_rows_open(m->p->state.index, &rows, &query, err))
 		return false;
 	for (;;) {
 		struct catalog_row row;
@@ -148,7 +148,8 @@ check_group(
 	bool ok = true;
 	for (size_t i = 0; ok && i < group->n; i++) {
 		struct repack_candidate c = { .octets = archive_volume_octets(
-						  m->p->dir, group->names[i]) };
+						  m->p->state.dir,
+						  group->names[i]) };
 		memcpy(c.name, group->names[i], sizeof(c.name));
 		memcpy(c.sha256, group->sha256[i], sizeof(c.sha256));
 		if (c.octets == 0) {
@@ -184,7 +185,7 @@ next_old(struct merging *m, struct catalog_row *row, bool *end, struct err *err)
 			m->query = (struct index_query){ .volume = old_name(m),
 				.outcome = -1 };
 			if (!index_rows_open(
-				m->p->index, &m->open, &m->query, err))
+				m->p->state.index, &m->open, &m->query, err))
 				return false;
 		}
 		if (index_rows_catalog(m->open, row, &done, err))
@@ -211,7 +212,7 @@ find_body(struct merging *m, const struct catalog_row *row, struct err *err)
 	const struct repack_place from = { row->body_volume, row->body_frame,
 		row->body_offset };
 	bool found;
-	if (!repack_find(m->p->index, &from, true, &m->body, &found, err))
+	if (!repack_find(m->p->state.index, &from, true, &m->body, &found, err))
 		return false;
 	if (!found) {
 		snprintf(m->body.volume, sizeof(m->body.volume), "%s",
@@ -235,7 +236,7 @@ next_new(void *arg, struct catalog_row *row, bool *end, struct err *err)
 		return false;
 	const struct repack_place from = { old_name(m), row->frame,
 		row->offset };
-	if (!repack_find(m->p->index, &from, false, &to, &found, err))
+	if (!repack_find(m->p->state.index, &from, false, &to, &found, err))
 		return false;
 	if (!found)
 		return err_set(err, ERR_RUN, ERR_DAMAGED,
@@ -267,7 +268,7 @@ commit(struct merging *m, bool last, struct err *err)
 		return true;
 	m->rows = 0;
 
-	return index_commit(m->p->index, err);
+	return index_commit(m->p->state.index, err);
 }
 
 static bool
@@ -280,12 +281,12 @@ note_place(struct merging *m, const struct catalog_row *row, uint32_t frame,
 		offset };
 	if (row->claim == CLAIM_LINK)
 		return true;
-	if (m->rows == 0 && !index_begin(m->p->index, err))
+	if (m->rows == 0 && !index_begin(m->p->state.index, err))
 		return false;
 	m->rows++;
 
-	return repack_put(m->p->index, row->sha256, row->claim == CLAIM_WHOLE,
-		   &from, &to, err) &&
+	return repack_put(m->p->state.index, row->sha256,
+		   row->claim == CLAIM_WHOLE, &from, &to, err) &&
 	       commit(m, false, err);
 }
 
@@ -299,7 +300,7 @@ copy_row(struct merging *m, const struct catalog_row *row, struct err *err)
 	uint64_t offset = 0;
 
 	return (row->claim != CLAIM_REFERENCE || find_body(m, row, err)) &&
-	       index_separator(m->p->index, row, &entry.separator, err) &&
+	       index_separator(m->p->state.index, row, &entry.separator, err) &&
 	       archive_merge_add(
 		   m->merge, m->reader, &entry, &frame, &offset, err) &&
 	       note_place(m, row, frame, offset, err);
@@ -355,7 +356,7 @@ replace(struct merging *m, struct err *err)
 	struct archive_port *p = m->p;
 	struct progress done;
 	if (!copy_rows(m, err) || !seal(m, &done, err) || is_stopped(err) ||
-	    !repack_swap(p->index, p->run, p->account, &done,
+	    !repack_swap(p->state.index, p->state.run, p->account, &done,
 		(const char(*)[KEPT_VOLUME_NAME])m->fit.names, m->fit.n, err))
 		return false;
 	memcpy(m->out->volume, done.volume, sizeof(done.volume));
@@ -374,13 +375,13 @@ undo(struct merging *m, bool told)
 	struct err why;
 	rewind_rows(m);
 	if (m->rows > 0)
-		index_rollback(m->p->index);
+		index_rollback(m->p->state.index);
 	m->rows = 0;
 	char *name = mem_str(archive_merge_volume(m->merge));
 	archive_merge_close(&m->merge, true);
 	/* If that fails too, the next run does it. */
 	if (told)
-		repack_undraft(m->p->index, name, &why);
+		repack_undraft(m->p->state.index, name, &why);
 	free(name);
 }
 
@@ -390,8 +391,8 @@ merge(struct merging *m, struct err *err)
 	struct archive_port *p = m->p;
 	if (!archive_merge_begin(&m->merge, m->set, err))
 		return false;
-	bool told = repack_draft(
-	    p->index, p->run, p->account, archive_merge_volume(m->merge), err);
+	bool told = repack_draft(p->state.index, p->state.run, p->account,
+	    archive_merge_volume(m->merge), err);
 	bool ok = told && replace(m, err);
 	if (ok)
 		archive_merge_close(&m->merge, false);
@@ -419,9 +420,9 @@ repack_merge(struct archive_port *p, const struct archive_options *set,
 		.p = p, .set = set, .finding = finding, .arg = arg, .out = out
 	};
 	*out = (struct repack_merged){ 0 };
-	bool ok = archive_reader_open(&m.reader, p->dir, err);
+	bool ok = archive_reader_open(&m.reader, p->state.dir, err);
 	if (ok)
-		archive_reader_moved(m.reader, where_moved, p->index);
+		archive_reader_moved(m.reader, where_moved, p->state.index);
 	ok = ok && check_group(&m, group, err) &&
 	     (m.fit.n < 2 || merge(&m, err));
 	archive_reader_close(&m.reader);

@@ -86,9 +86,10 @@ static bool
 keep_failed(struct running *r, struct err *err)
 {
 	struct last_fares l = { 0 };
-	if (!r->line->failed || r->archive.index == NULL)
+	if (!r->line->failed || r->archive.state.index == NULL)
 		return true;
-	bool ok = index_run_jobs(r->archive.index, 0, NULL, add_fare, &l, err);
+	bool ok =
+	    index_run_jobs(r->archive.state.index, 0, NULL, add_fare, &l, err);
 	end_source(&l);
 	if (l.n > 0)
 		qsort(l.well, l.n, sizeof(*l.well), by_text);
@@ -144,8 +145,8 @@ seal_left(struct running *r, size_t keep, struct err *err)
 static void
 close_index(struct running *r)
 {
-	if (r->archive.index != NULL)
-		index_close(&r->archive.index);
+	if (r->archive.state.index != NULL)
+		index_close(&r->archive.state.index);
 }
 
 /* A dry run asks an archive that is there, and makes none. */
@@ -155,8 +156,8 @@ look_at_archive(struct running *r, struct err *err)
 	struct archive_port *p = &r->archive;
 	if (archive_port_read(p, &r->tenant.options, r->tenant.target, err))
 		return keep_failed(r, err);
-	if (err->code != ERR_USAGE || p->index_path == NULL ||
-	    access(p->index_path, F_OK) == 0)
+	if (err->code != ERR_USAGE || p->state.index_path == NULL ||
+	    access(p->state.index_path, F_OK) == 0)
 		return false;
 	archive_port_close(p);
 
@@ -178,8 +179,8 @@ open_archive(struct running *r, struct err *err)
 	if (r->tenant.n == 0)
 		return true;
 	describe(r, &command);
-	bool ok =
-	    runs_begin(p, command.data, err) && seal_left(r, o->jobs, err);
+	bool ok = state_begin_run(&p->state, command.data, err) &&
+		  seal_left(r, o->jobs, err);
 	buf_free(&command);
 
 	return ok;
@@ -251,7 +252,7 @@ read_sums(struct running *r, struct err *err)
 {
 	struct lineup *l = &r->out.lineup;
 	/* A dry run has no rows: the last try's word is all there is. */
-	if (r->archive.run == 0)
+	if (r->archive.state.run == 0)
 		return true;
 	struct naming all = { .rows = mem_array(l->n + 1, sizeof(*all.rows)) };
 	for (size_t i = 0; i < l->n; i++) {
@@ -266,8 +267,8 @@ read_sums(struct running *r, struct err *err)
 		};
 	}
 	qsort(all.rows, all.n, sizeof(*all.rows), by_name);
-	bool ok = all.n == 0 || index_run_rows(r->archive.index, r->archive.run,
-				    add_row, &all, err);
+	bool ok = all.n == 0 || index_run_rows(r->archive.state.index,
+				    r->archive.state.run, add_row, &all, err);
 	for (size_t i = 0; i < all.n; i++)
 		name_the_rest(&all.rows[i].fate->counts);
 	free(all.rows);
@@ -364,13 +365,13 @@ take_index_back(struct running *r, struct err *err)
 {
 	struct archive_port *p = &r->archive;
 	bool dry = r->tenant.options.dry_run;
-	if (p->dir == NULL)
+	if (p->state.dir == NULL)
 		return true;
-	if (!index_open(
-		&p->index, p->index_path, dry ? INDEX_READ : INDEX_WRITE, err))
+	if (!index_open(&p->state.index, p->state.index_path,
+		dry ? INDEX_READ : INDEX_WRITE, err))
 		return false;
 	if (!dry)
-		index_run_take(p->index, p->run);
+		index_run_take(p->state.index, p->state.run);
 
 	return read_sums(r, err);
 }
@@ -395,7 +396,7 @@ end(struct running *r)
 	bool ok = take_index_back(r, &err);
 	judge_sums(&r->out.lineup);
 	int code = code_of(r);
-	ok = ok && (r->archive.run == 0 || end_run(r, code, &err));
+	ok = ok && (r->archive.state.run == 0 || end_run(r, code, &err));
 	if (!ok) {
 		int worse = fail_run(r, &err);
 		code = r->out.failed ? code : worse;
@@ -418,8 +419,8 @@ summary_of(const struct running *r, int code)
 	return (struct summary){
 		.source = path,
 		.target = t->target,
-		.run = p->run == 0 ? NULL : p->run_name,
-		.log = p->run == 0 ? NULL : p->log_path,
+		.run = p->state.run == 0 ? NULL : p->state.run_name,
+		.log = p->state.run == 0 ? NULL : p->state.log_path,
 		.options = &t->options,
 		.result = &r->sums,
 		.started = r->started,
@@ -439,8 +440,9 @@ report(struct running *r, const struct summary *s)
 	struct archive_port *p = &r->archive;
 	const char *path = s->options->report;
 	struct err err;
-	bool rows = p->run != 0 && p->index != NULL;
-	if (path != NULL && !summary_report(path, s, rows ? p : NULL, &err)) {
+	bool rows = p->state.run != 0 && p->state.index != NULL;
+	if (path != NULL &&
+	    !summary_report(path, s, rows ? &p->state : NULL, &err)) {
 		int code = screen_error(&err);
 		return s->exit_code == EXIT_OK ? code : s->exit_code;
 	}
@@ -470,7 +472,7 @@ give_up(struct running *r, struct err *err)
 		err_hint(err, "Then: mailhaul %s", r->again.data);
 	int code = fail_run(r, err);
 	add_up(r);
-	if (r->archive.run != 0 && r->archive.index != NULL)
+	if (r->archive.state.run != 0 && r->archive.state.index != NULL)
 		archive_port_end_run(&r->archive, state_of(code), &ignored);
 	const struct summary s = summary_of(r, code);
 
@@ -516,7 +518,7 @@ int
 command_run(const struct options *o)
 {
 	struct running r = { .line = o,
-		.archive.lock = -1,
+		.archive.state.lock = -1,
 		.started = clock_unix(),
 		.began = clock_mono_ms() };
 	struct err err;

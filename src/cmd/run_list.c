@@ -70,7 +70,7 @@ add_part(void *arg, const struct index_run_job *job)
 static bool
 read_runs(struct list_of_runs *l, struct err *err)
 {
-	struct index *index = l->archive.index;
+	struct index *index = l->archive.state.index;
 	const char *account = l->o->account;
 	if (account == NULL)
 		return index_runs(index, -1, add_run, l, err);
@@ -145,7 +145,7 @@ print_runs(const struct list_of_runs *l, struct err *err)
 		    "started", "state", "accounts", "copied", "gone", "added");
 	for (size_t i = first; i < l->n; i++) {
 		struct index_run_total total;
-		if (!index_run_total(l->archive.index, l->runs[i].id,
+		if (!index_run_total(l->archive.state.index, l->runs[i].id,
 			l->o->account, &total, err))
 			return false;
 		if (l->o->json)

@@ -9,8 +9,6 @@
  * open become interrupted and get their manifests, orphans go, and what a
  * repack left. */
 bool runs_recover(struct archive_port *, struct err *);
-/* A name, a row, a log (30 are kept). */
-bool runs_begin(struct archive_port *, const char *command, struct err *);
 /* Volumes that were renamed but not marked, when a writer died, are marked. */
 bool runs_mark_sealed(struct archive_port *, struct err *);
 /* The target goes on with the volume that an earlier run left open. */

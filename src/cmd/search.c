@@ -132,7 +132,7 @@ set_query(struct finding *f, struct err *err)
 			return false;
 
 	return as_of_set(
-	    f->port.index, o, &f->query.as_of_run, &f->query.as_of, err);
+	    f->port.state.index, o, &f->query.as_of_run, &f->query.as_of, err);
 }
 
 /* ---- what is found ---- */
@@ -227,7 +227,7 @@ print_hit(void *arg, const struct search_hit *hit)
 	char id[ID_TEXT];
 	if (f->o->ids) {
 		print_hash(f, hit);
-	} else if (!ids_text(f->port.index, hit->sha256, id, &f->err)) {
+	} else if (!ids_text(f->port.state.index, hit->sha256, id, &f->err)) {
 		f->failed = true;
 		return false;
 	} else if (f->o->json) {
@@ -300,7 +300,8 @@ prepare(struct finding *f, struct err *err)
 {
 	struct search_screen screen = { .what = "indexing headers",
 		.quiet = f->o->quiet };
-	if (!search_open(&f->search, f->port.index, f->port.index_path, err))
+	if (!search_open(
+		&f->search, f->port.state.index, f->port.state.index_path, err))
 		return false;
 	bool ok = search_update(f->search, 0, show_indexing, &screen, err);
 	search_screen_clear(&screen);
@@ -347,7 +348,8 @@ search_after_run(const struct archive_port *p, int64_t took_ms)
 	int64_t budget = took_ms / RUN_SHARE;
 	if (stop_asked() || budget < RUN_LEAST_MS)
 		return;
-	bool ok = search_open(&search, p->index, p->index_path, &err);
+	bool ok =
+	    search_open(&search, p->state.index, p->state.index_path, &err);
 	if (ok && search_is_kept(search))
 		ok = search_update(search, budget, NULL, NULL, &err);
 	/* Another find is at it. */

@@ -76,17 +76,17 @@ command_show(const struct options *o)
 	struct catalog_row row;
 	struct err err;
 	bool ok = archive_port_read_of(&p, o, o->args[0], &err) &&
-		  find_parse(&find, p.index, o, o->args[1], &err) &&
-		  as_of_set(p.index, o, &find.query.as_of_run,
+		  find_parse(&find, p.state.index, o, o->args[1], &err) &&
+		  as_of_set(p.state.index, o, &find.query.as_of_run,
 		      &find.query.as_of, &err) &&
-		  choose(p.index, &find, &row, &err) &&
+		  choose(p.state.index, &find, &row, &err) &&
 		  reading_open_beside(&reading, &p, &err);
 	if (ok) {
 		uint64_t left = o->raw_header ? row.header_size : row.size;
 		ok = reading_message(
 		    reading, row.sha256, to_stdout, &left, &err);
 		if (!ok && !screen_failed())
-			err_hint(&err, "Then: mailhaul verify %s", p.dir);
+			err_hint(&err, "Then: mailhaul verify %s", p.state.dir);
 	}
 	reading_close(&reading);
 	find_free(&find);

@@ -6,7 +6,7 @@
 #include "base/text.h"
 #include "commands.h"
 #include "mail/datetime.h"
-#include "ports.h"
+#include "pair.h"
 #include "rows.h"
 #include "screen.h"
 
@@ -22,6 +22,7 @@ struct showing {
 	struct archive_port archive;
 	struct index_run last; /* the one to show in full */
 	bool found;
+	bool pair; /* of servers: there are no volumes */
 };
 
 static void
@@ -75,7 +76,7 @@ print_run(void *arg, const struct index_run *run)
 		return true;
 	s->last = *run;
 	s->found = true;
-	if (!index_run_rows(s->archive.index, run->id, sum_row, &c, &err))
+	if (!index_run_rows(s->archive.state.index, run->id, sum_row, &c, &err))
 		return true; /* the next query says why */
 	if (s->o->json) {
 		print_run_json(run, &c);
@@ -122,17 +123,20 @@ print_totals(struct showing *s, struct err *err)
 {
 	struct index_totals t;
 	char placed[32], unique[32], stored[32], messages[32], contents[32];
-	if (!index_totals(s->archive.index, &t, err))
+	if (!index_totals(s->archive.state.index, &t, err))
 		return false;
-	printf("\n%s message%s (%s), %s different (%s), in %" PRIu64
-	       " sealed volume%s and %" PRIu64 " open: %s\n",
+	printf("\n%s message%s (%s), %s different (%s)",
 	    text_count(messages, sizeof(messages), t.placements),
 	    rows_s(t.placements),
 	    text_size(placed, sizeof(placed), t.octets_placed),
 	    text_count(contents, sizeof(contents), t.contents),
-	    text_size(unique, sizeof(unique), t.octets_unique),
-	    t.volumes_sealed, t.volumes_sealed == 1 ? "" : "s", t.volumes_open,
-	    text_size(stored, sizeof(stored), t.octets_volumes));
+	    text_size(unique, sizeof(unique), t.octets_unique));
+	if (!s->pair)
+		printf(", in %" PRIu64 " sealed volume%s and %" PRIu64
+		       " open: %s",
+		    t.volumes_sealed, rows_s(t.volumes_sealed), t.volumes_open,
+		    text_size(stored, sizeof(stored), t.octets_volumes));
+	printf("\n");
 
 	return true;
 }
@@ -140,7 +144,7 @@ print_totals(struct showing *s, struct err *err)
 static bool
 show(struct showing *s, struct err *err)
 {
-	if (!index_runs(s->archive.index, -1, print_run, s, err))
+	if (!index_runs(s->archive.state.index, -1, print_run, s, err))
 		return false;
 	if (!s->found) {
 		if (s->o->run != NULL)
@@ -153,8 +157,8 @@ show(struct showing *s, struct err *err)
 		return true;
 	printf("\n%s: %s\n", s->last.name, s->last.command);
 
-	return index_run_rows(
-		   s->archive.index, s->last.id, print_mailbox, NULL, err) &&
+	return index_run_rows(s->archive.state.index, s->last.id, print_mailbox,
+		   NULL, err) &&
 	       print_totals(s, err);
 }
 
@@ -163,8 +167,10 @@ command_status(const struct options *o)
 {
 	struct showing s = { .o = o };
 	struct err err;
-	bool ok = archive_port_read(&s.archive, o, o->args[0], &err) &&
-		  show(&s, &err);
+	size_t used = 0;
+	bool ok = pair_or_archive_read(&s.archive, o, &used, &err);
+	s.pair = used == 2;
+	ok = ok && show(&s, &err);
 	archive_port_close(&s.archive);
 	if (!ok)
 		return screen_error(&err);

@@ -145,9 +145,23 @@ text_next(struct buf *out, const struct summary *s)
 		buf_str(out, "Then: mailhaul explain");
 		options_again(out, s->options, IN_EXPLAIN, true);
 		buf_char(out, ' ');
-		text_shell(out, s->target);
+		if (s->pair != NULL)
+			buf_str(out, s->pair);
+		else
+			text_shell(out, s->target);
 		buf_char(out, '\n');
 	}
+}
+
+static void
+text_pins(struct buf *out, const struct options *o)
+{
+	if (o->source.tls_pin != NULL)
+		buf_fmt(out, "TLS: the server was known by its key alone, %s\n",
+		    o->source.tls_pin);
+	if (o->target.tls_pin != NULL)
+		buf_fmt(out, "TLS: the target was known by its key alone, %s\n",
+		    o->target.tls_pin);
 }
 
 void
@@ -165,9 +179,7 @@ summary_text(struct buf *out, const struct summary *s)
 		    "Sealed volumes were read back in %" PRIu64 ".%" PRIu64
 		    " s.\n",
 		    s->readback_ms / 1000, s->readback_ms % 1000 / 100);
-	if (s->options->tls_pin != NULL)
-		buf_fmt(out, "TLS: the server was known by its key alone, %s\n",
-		    s->options->tls_pin);
+	text_pins(out, s->options);
 	buf_fmt(out, "Deleted: nothing, on either side.");
 	if (s->log != NULL)
 		buf_fmt(out, "   Log: %s", s->log);
@@ -201,12 +213,12 @@ report_mailbox(void *arg, const struct index_run_row *row)
 }
 
 static bool
-add_messages(json_t *list, struct archive_port *archive, struct err *err)
+add_messages(json_t *list, struct state_dir *state, struct err *err)
 {
-	struct index_query query = { .run = archive->run,
+	struct index_query query = { .run = state->run,
 		.outcome = OUTCOME_COUNT };
 	struct index_rows *rows;
-	if (!index_rows_open(archive->index, &rows, &query, err))
+	if (!index_rows_open(state->index, &rows, &query, err))
 		return false;
 	bool ok = true, end = false;
 	while (ok && !end) {
@@ -249,7 +261,10 @@ report_json(const struct summary *s)
 	json_object_set_new(top, "interrupted", json_boolean(r->interrupted));
 	json_object_set_new(top, "octets", rows_number(r->octets));
 	json_object_set_new(top, "deleted", json_integer(0));
-	json_object_set_new(top, "tls_pin", rows_utf8(s->options->tls_pin));
+	json_object_set_new(
+	    top, "tls_pin", rows_utf8(s->options->source.tls_pin));
+	json_object_set_new(
+	    top, "target_tls_pin", rows_utf8(s->options->target.tls_pin));
 	json_t *sums = json_object();
 	rows_set_counts(sums, &r->counts);
 	json_object_set_new(top, "messages", sums);
@@ -287,16 +302,16 @@ report_json(const struct summary *s)
 }
 
 static bool
-write_json(const char *path, const struct summary *s,
-    struct archive_port *archive, struct err *err)
+write_json(const char *path, const struct summary *s, struct state_dir *state,
+    struct err *err)
 {
 	json_t *top = report_json(s);
 	json_t *boxes = json_array(), *messages = json_array();
 	bool ok = true;
-	if (archive != NULL)
-		ok = index_run_rows(archive->index, archive->run,
-			 report_mailbox, boxes, err) &&
-		     add_messages(messages, archive, err);
+	if (state != NULL)
+		ok = index_run_rows(state->index, state->run, report_mailbox,
+			 boxes, err) &&
+		     add_messages(messages, state, err);
 	json_object_set_new(top, "mailboxes", boxes);
 	json_object_set_new(top, "not_copied", messages);
 	char *text = json_dumps(top, JSON_INDENT(1));
@@ -312,12 +327,12 @@ write_json(const char *path, const struct summary *s,
 }
 
 static bool
-text_messages(struct buf *out, struct archive_port *archive, struct err *err)
+text_messages(struct buf *out, struct state_dir *state, struct err *err)
 {
-	struct index_query query = { .run = archive->run,
+	struct index_query query = { .run = state->run,
 		.outcome = OUTCOME_COUNT };
 	struct index_rows *rows;
-	if (!index_rows_open(archive->index, &rows, &query, err))
+	if (!index_rows_open(state->index, &rows, &query, err))
 		return false;
 	bool ok = true, end = false;
 	while (ok && !end) {
@@ -347,14 +362,14 @@ summary_failure(struct buf *out, const struct err *err)
 }
 
 static bool
-write_text(const char *path, const struct summary *s,
-    struct archive_port *archive, struct err *err)
+write_text(const char *path, const struct summary *s, struct state_dir *state,
+    struct err *err)
 {
 	struct buf out = { 0 };
 	summary_text(&out, s);
 	if (s->failed != NULL)
 		summary_failure(&out, s->failed);
-	bool ok = archive == NULL || text_messages(&out, archive, err);
+	bool ok = state == NULL || text_messages(&out, state, err);
 	ok = ok && file_replace(path, out.data, out.len, err);
 	buf_free(&out);
 
@@ -371,14 +386,13 @@ summary_wants_json(const char *path)
 
 bool
 summary_report(const char *path, const struct summary *s,
-    struct archive_port *archive, struct err *err)
+    struct state_dir *state, struct err *err)
 {
-	bool (*write)(const char *, const struct summary *,
-	    struct archive_port *, struct err *) =
-	    summary_wants_json(path) ? write_json : write_text;
-	if (write(path, s, archive, err))
+	bool (*write)(const char *, const struct summary *, struct state_dir *,
+	    struct err *) = summary_wants_json(path) ? write_json : write_text;
+	if (write(path, s, state, err))
 		return true;
-	if (archive == NULL)
+	if (state == NULL)
 		return false;
 	/* What lies there may call an earlier run complete. */
 	struct summary failed = *s;

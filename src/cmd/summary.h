@@ -19,6 +19,8 @@ struct summary {
 	const struct err *failed; /* NULL: the account did not fail */
 	int exit_code;
 	const char *again; /* the command, to be pasted */
+	const char *pair;  /* "SOURCE TARGET" as explain takes them, to be
+			      pasted; NULL: the target is an archive */
 	/* Of a run of many accounts; NULL: one. result holds their sums. */
 	const struct lineup *lineup;
 };
@@ -26,11 +28,11 @@ struct summary {
 /* Words on screens are the user's (DESIGN 9). */
 void summary_text(struct buf *, const struct summary *);
 /* --report FILE: .json (schemas/report.schema.json) or text, with every
- * message that did not end as copied or already there. archive: NULL where no
+ * message that did not end as copied or already there. state: NULL where no
  * run was begun. If it can't be asked, the report is written all the same, as
  * that of a run that failed. */
 bool summary_report(const char *path, const struct summary *,
-    struct archive_port *archive, struct err *);
+    struct state_dir *state, struct err *);
 /* A failure as a text report tells it: a screen has done so before. */
 void summary_failure(struct buf *, const struct err *);
 /* By its ending. */

@@ -24,15 +24,15 @@ static const struct {
 	{ "index", TO(index), FROM(index) },
 	{ "report", TO(report), FROM(report) },
 	{ "ca-file", TO(ca_file), FROM(ca_file) },
-	{ "source-ca-file", TO(ca_file_side), FROM(source.ca_file) },
-	{ "source-tls-pin", TO(tls_pin), FROM(source.tls_pin) },
-	{ "source-tls", TO(tls), FROM(source.tls) },
-	{ "source-connect", TO(connect), FROM(source.connect) },
-	{ "source-cert", TO(cert), FROM(source.cert) },
-	{ "source-key", TO(key), FROM(source.key) },
-	{ "source-auth", TO(auth), FROM(source.auth) },
-	{ "source-authzid", TO(authzid), FROM(source.authzid) },
-	{ "source-compress", TO(compress), FROM(source.compress) },
+	{ "source-ca-file", TO(source.ca_file), FROM(source.ca_file) },
+	{ "source-tls-pin", TO(source.tls_pin), FROM(source.tls_pin) },
+	{ "source-tls", TO(source.tls), FROM(source.tls) },
+	{ "source-connect", TO(source.connect), FROM(source.connect) },
+	{ "source-cert", TO(source.cert), FROM(source.cert) },
+	{ "source-key", TO(source.key), FROM(source.key) },
+	{ "source-auth", TO(source.auth), FROM(source.auth) },
+	{ "source-authzid", TO(source.authzid), FROM(source.authzid) },
+	{ "source-compress", TO(source.compress), FROM(source.compress) },
 	{ "namespaces", TO(namespaces), FROM(namespaces) },
 	{ "retry-wait", TO(retry_wait), FROM(retry_wait) },
 	{ "progress", TO(progress), FROM(progress) },
@@ -253,14 +253,15 @@ find_secret(const struct tenant *t, uint32_t i,
     char origin[ACCOUNT_ORIGIN_SIZE], struct secret_from *from)
 {
 	const struct options *line = t->line;
-	bool above =
-	    line->password_file != NULL || line->password_command != NULL;
+	bool above = line->source.password_file != NULL ||
+		     line->source.password_command != NULL;
 	*from = (struct secret_from){ 0 };
-	if (is_input(line->password_file) && !has_own(&t->accounts.items[i]))
+	if (is_input(line->source.password_file) &&
+	    !has_own(&t->accounts.items[i]))
 		return;
 	if (above && !has_own(&t->accounts.items[i])) {
-		from->file = line->password_file;
-		from->command = line->password_command;
+		from->file = line->source.password_file;
+		from->command = line->source.password_command;
 		return;
 	}
 	accounts_secret(&t->accounts, i, t->config, origin, from);
@@ -284,7 +285,7 @@ get_shared(struct tenant *t, struct err *err)
 		find_secret(t, t->chosen[i], origin, &from);
 		needed = is_elsewhere(&from);
 	}
-	const char *file = t->line->password_file;
+	const char *file = t->line->source.password_file;
 	struct secret_from from = {
 		.file = is_input(file) ? file : NULL,
 		.variable = VARIABLE,
@@ -331,7 +332,7 @@ tenant_wipe_all(struct tenant *t)
 
 bool
 tenant_source(const struct tenant *t, uint32_t account, const char *secret,
-    struct options *o, struct source_port *port, struct err *err)
+    struct options *o, struct server_port *port, struct err *err)
 {
 	const struct account *a = &t->accounts.items[account];
 	char origin[ACCOUNT_ORIGIN_SIZE];
@@ -344,7 +345,7 @@ tenant_source(const struct tenant *t, uint32_t account, const char *secret,
 	*o = t->options;
 	o->account = a->name;
 	if (a->authzid != NULL)
-		o->authzid = a->authzid;
+		o->source.authzid = a->authzid;
 
 	return source_port_open_from(port, o, a->url, &from, err);
 }
@@ -370,8 +371,8 @@ tenant_read(struct tenant *t, const struct options *line, struct err *err)
 	if (path == NULL)
 		path = TENANT_FILE;
 	/* Whether the variable or the terminal has one, is seen later. */
-	bool elsewhere = line->password_file != NULL ||
-			 line->password_command != NULL ||
+	bool elsewhere = line->source.password_file != NULL ||
+			 line->source.password_command != NULL ||
 			 getenv(VARIABLE) != NULL || isatty(STDIN_FILENO);
 	if (!config_read(&t->config, path, err))
 		return false;

@@ -45,6 +45,6 @@ void tenant_wipe_all(struct tenant *);
  * *o becomes the account's own options, to which the port refers.
  */
 bool tenant_source(const struct tenant *, uint32_t account, const char *secret,
-    struct options *o, struct source_port *, struct err *);
+    struct options *o, struct server_port *, struct err *);
 
 #endif

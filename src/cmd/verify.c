@@ -152,8 +152,8 @@ check_ledger(struct verifying *v, struct err *err)
 		uint64_t wrong = 0;
 		if (v->runs[i].state != RUN_COMPLETE)
 			continue;
-		if (!index_run_rows(v->archive.index, v->runs[i].id, check_sum,
-			&wrong, err))
+		if (!index_run_rows(v->archive.state.index, v->runs[i].id,
+			check_sum, &wrong, err))
 			return false;
 		if (wrong > 0)
 			found(v, v->runs[i].name, NULL,
@@ -169,13 +169,13 @@ check_index(struct verifying *v, struct err *err)
 	bool ok = true;
 	char text[200];
 	meter_set_mailbox(&v->meter, "the index");
-	if (!index_check(v->archive.index, !v->o->quick, &ok, text, err))
+	if (!index_check(v->archive.state.index, !v->o->quick, &ok, text, err))
 		return false;
 	if (!ok)
-		found(v, v->archive.index_path, NULL, text);
+		found(v, v->archive.state.index_path, NULL, text);
 
-	return index_volumes(v->archive.index, -1, add_volume, v, err) &&
-	       index_runs(v->archive.index, -1, add_run, v, err) &&
+	return index_volumes(v->archive.state.index, -1, add_volume, v, err) &&
+	       index_runs(v->archive.state.index, -1, add_run, v, err) &&
 	       check_ledger(v, err);
 }
 
@@ -283,7 +283,7 @@ check_manifests(struct verifying *v, struct err *err)
 {
 	v->seen = mem_array(v->run_count + 1, sizeof(*v->seen));
 	meter_set_mailbox(&v->meter, "manifests");
-	if (!manifest_check(v->archive.dir, manifest_says_volume,
+	if (!manifest_check(v->archive.state.dir, manifest_says_volume,
 		manifest_has_hash, manifest_finding, v, err))
 		return false;
 	for (size_t i = 0; i < v->run_count; i++)
@@ -291,7 +291,7 @@ check_manifests(struct verifying *v, struct err *err)
 			found(v, v->runs[i].name, NULL,
 			    "its manifest is missing");
 	if (!index_replaced_volumes(
-		v->archive.index, note_replacing_run, v, err))
+		v->archive.state.index, note_replacing_run, v, err))
 		return false;
 	for (size_t i = 0; i < v->n; i++)
 		check_named(v, &v->volumes[i]);
@@ -305,8 +305,8 @@ check_told(struct verifying *v, struct err *err)
 {
 	bool ok = true;
 	for (size_t i = 0; ok && !v->o->quick && i < v->run_count; i++) {
-		const struct told told = { .index = v->archive.index,
-			.dir = v->archive.dir,
+		const struct told told = { .index = v->archive.state.index,
+			.dir = v->archive.state.dir,
 			.run = &v->runs[i],
 			.last = i + 1 == v->run_count,
 			.found = found_at,
@@ -362,7 +362,7 @@ check_sealed(struct verifying *v, size_t i, struct err *err)
 	if (!whole || sums.findings > 0)
 		return true;
 
-	const struct placed placed = { .index = v->archive.index,
+	const struct placed placed = { .index = v->archive.state.index,
 		.reader = v->reader,
 		.again = v->again,
 		.volume = volume->name,
@@ -384,7 +384,7 @@ check_open(
 	struct index_query query = { .volume = volume->name, .outcome = -1 };
 	struct index_rows *rows;
 	struct reading *reading = NULL;
-	if (!index_rows_open(v->archive.index, &rows, &query, err))
+	if (!index_rows_open(v->archive.state.index, &rows, &query, err))
 		return false;
 	bool ok = reading_open(&reading, &v->archive, err), end = false;
 	while (ok && !end && !stop_asked()) {
@@ -456,7 +456,7 @@ check_volumes(struct verifying *v, struct err *err)
 	for (size_t i = 0; i < v->n; i++)
 		if (is_read(v, &v->volumes[i]))
 			octets += v->volumes[i].octets;
-	archive_reader_moved(v->reader, where_moved, v->archive.index);
+	archive_reader_moved(v->reader, where_moved, v->archive.state.index);
 	archive_reader_watch(v->reader, was_read, v);
 	atomic_store(&v->meter.mailboxes, v->n);
 	atomic_store(&v->meter.wanted_octets, octets);
@@ -479,7 +479,7 @@ check_folder(struct verifying *v, struct err *err)
 {
 	char **names = NULL;
 	size_t n = 0;
-	if (!archive_volumes(v->archive.dir, &names, &n, err))
+	if (!archive_volumes(v->archive.state.dir, &names, &n, err))
 		return false;
 	for (size_t i = 0; i < n; i++) {
 		struct sealed_volume *known = volume_of(v, names[i]);
@@ -541,8 +541,8 @@ finish(struct verifying *v, const struct err *failed)
 {
 	struct verify_sums s = {
 		.o = v->o,
-		.archive =
-		    v->archive.dir == NULL ? v->o->args[0] : v->archive.dir,
+		.archive = v->archive.state.dir == NULL ? v->o->args[0]
+							: v->archive.state.dir,
 		.started = v->started,
 		.volumes = v->sums.volumes,
 		.messages = v->sums.catalog_rows + v->messages,
@@ -577,8 +577,8 @@ command_verify(const struct options *o)
 	struct progress_screen *screen = progress_start(o, &v.meter);
 	bool ok = read_portion(&v, &err) &&
 		  archive_port_read(&v.archive, o, o->args[0], &err) &&
-		  archive_reader_open(&v.reader, v.archive.dir, &err) &&
-		  archive_reader_open(&v.again, v.archive.dir, &err) &&
+		  archive_reader_open(&v.reader, v.archive.state.dir, &err) &&
+		  archive_reader_open(&v.again, v.archive.state.dir, &err) &&
 		  check_index(&v, &err) && check_folder(&v, &err) &&
 		  check_manifests(&v, &err) && check_told(&v, &err) &&
 		  check_volumes(&v, &err);

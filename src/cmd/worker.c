@@ -92,11 +92,11 @@ open_archive(struct worker *w, struct err *err)
 	const struct options *o = &w->plan->tenant->options;
 	struct archive_port *p = &w->archive;
 	*p = *of;
-	p->index = NULL;
+	p->state.index = NULL;
 	p->target = (struct target){ 0 };
-	if (p->dir == NULL)
+	if (p->state.dir == NULL)
 		return true;
-	if (!index_open(&p->index, p->index_path,
+	if (!index_open(&p->state.index, p->state.index_path,
 		o->dry_run ? INDEX_READ : INDEX_WRITE, err))
 		return false;
 	if (o->dry_run)
@@ -110,7 +110,7 @@ open_archive(struct worker *w, struct err *err)
 
 struct job {
 	struct options options;
-	struct source_port from;
+	struct server_port from;
 	struct source source;
 	struct haul_options haul;
 	struct haul_result result;
@@ -133,13 +133,14 @@ static bool
 begin_job(struct worker *w, struct job *j, struct err *err)
 {
 	struct archive_port *p = &w->archive;
-	if (!job_options(&j->haul, &j->options, &j->from, p, err))
+	if (!job_options(&j->haul, &j->options, &j->from, &p->state, NULL, err))
 		return false;
 	j->haul.retry_wait_ms = w->plan->retry_wait_ms;
 	j->haul.keep_open = true;
-	if (p->run == 0)
+	if (p->state.run == 0)
 		return true;
-	j->begun = index_run_job_begin(p->index, p->run, j->haul.job, err);
+	j->begun =
+	    index_run_job_begin(p->state.index, p->state.run, j->haul.job, err);
 
 	return j->begun;
 }
@@ -160,7 +161,7 @@ copy_account(
 		return as_account(err);
 	tell(w, &in);
 
-	return haul_run(&j->haul, w->archive.index, &j->source,
+	return haul_run(&j->haul, w->archive.state.index, &j->source,
 	    &w->archive.target, w->meter, &j->result, err);
 }
 
@@ -193,9 +194,9 @@ end_job(struct worker *w, struct job *j, struct told *told)
 	struct archive_port *p = &w->archive;
 	struct err err;
 	if (j->begun &&
-	    !index_run_job_end(p->index, p->run, j->haul.job, state_of(told),
-		job_is_partial(&j->result, &j->source), told->exit_code,
-		told->ok ? "" : told->err.text, &err)) {
+	    !index_run_job_end(p->state.index, p->state.run, j->haul.job,
+		state_of(told), job_is_partial(&j->result, &j->source),
+		told->exit_code, told->ok ? "" : told->err.text, &err)) {
 		told->ok = false;
 		told->err = err;
 		told->exit_code = exit_of(&err);
@@ -230,7 +231,7 @@ do_account(struct worker *w, struct order *order)
 	end_job(w, j, &told);
 	if (j->source.data != NULL)
 		j->source.ops->close(&j->source.data, told.ok);
-	source_port_close(&j->from);
+	server_port_close(&j->from);
 	tell_mailboxes(w, j, order->account);
 	meter_set_phase(w->meter, METER_DONE);
 	tell(w, &told);
@@ -250,7 +251,8 @@ finish(struct worker *w, bool seal, struct err *err)
 		return true;
 	meter_set_phase(w->meter, METER_SEALING);
 
-	return haul_seal(p->index, &p->target, p->run, p->account, err);
+	return haul_seal(
+	    p->state.index, &p->target, p->state.run, p->account, err);
 }
 
 static void
@@ -291,8 +293,8 @@ worker_main(const struct worker_plan *plan, int socket, struct meter *meter,
 	}
 	if (w.archive.target.data != NULL)
 		w.archive.target.ops->close(&w.archive.target.data, true);
-	if (w.archive.index != NULL)
-		index_close(&w.archive.index);
+	if (w.archive.state.index != NULL)
+		index_close(&w.archive.state.index);
 	/* What the supervisor has buffered for its screen is not ours. */
 	_exit(EXIT_OK);
 }

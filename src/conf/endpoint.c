@@ -48,7 +48,8 @@ refuse_password(struct err *err)
 	return err_hint(err,
 	    "Give it by --source-password-file FILE, "
 	    "--source-password-command COMMAND or the variable "
-	    "MAILHAUL_SOURCE_PASSWORD, or type it when asked.\nA ':' that is "
+	    "MAILHAUL_SOURCE_PASSWORD (--target-… and MAILHAUL_TARGET_PASSWORD "
+	    "for the target), or type it when asked.\nA ':' that is "
 	    "part of the user is written %%3A.");
 }
 

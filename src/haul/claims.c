@@ -49,6 +49,8 @@ pending_free(struct pending **p)
 	held_free(&(*p)->where);
 	held_free(&(*p)->survivor);
 	free((*p)->why);
+	if ((*p)->batch != NULL && --(*p)->batch->left == 0)
+		free((*p)->batch);
 	free(*p);
 	*p = NULL;
 }

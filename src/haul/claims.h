@@ -17,6 +17,12 @@ void held_set(struct held *, const struct kept *);
 void held_get(const struct held *, struct kept *);
 void held_free(struct held *);
 
+/* Messages that took off together; freed when the last has left it. */
+struct flight_batch {
+	uint64_t id, base;
+	size_t left;
+};
+
 /* A message that the target has, but has not promised to keep. */
 struct pending {
 	struct belt *belt; /* owned */
@@ -29,7 +35,15 @@ struct pending {
 	/* Owned: of a receipt REFUSED. NULL: it is kept. Thousands wait at a
 	 * time, and an err is large. */
 	struct err *why;
-	struct pending *next;             /* in order of delivery */
+	/* On its way to a server (flight.h). */
+	struct flight_batch *batch; /* it is in flight in the index */
+	bool flying;                /* handed over, not answered for */
+	bool untold;                /* kept, but the UID isn't known */
+	bool adopted;               /* it stood there already, … */
+	uint8_t there_flags;        /* … with these flags */
+	int breaks;                 /* of connections, while it was flying */
+	uint64_t tbox, tuid;        /* where it is; tuid 0: not told */
+	struct pending *next;       /* in order of delivery */
 	struct pending *by_sha, *by_body; /* chains of claims */
 };
 void pending_free(struct pending **);

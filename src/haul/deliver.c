@@ -5,6 +5,7 @@
 
 #include "base/clock.h"
 #include "base/mem.h"
+#include "flight.h"
 #include "mail/identity.h"
 #include "settle.h"
 
@@ -24,6 +25,7 @@ struct deliver {
 	struct queue *belt; /* borrowed */
 	struct haul_result *result;
 	struct settle settle;
+	struct flight *flight; /* owned; NULL: the target is an archive */
 	uint64_t ticket;
 	struct source_mailbox box;
 	char *box_name, *box_display; /* owned; box points here */
@@ -39,8 +41,16 @@ deliver_new(const struct haul_options *o, struct index *index,
 	d->target = target;
 	d->result = result;
 	settle_init(&d->settle, o, index, target, meter);
+	if (o->connect_target != NULL)
+		d->flight = flight_new(o, index, target, meter, &d->settle);
 
 	return d;
+}
+
+bool
+deliver_resume(struct deliver *d, struct err *err)
+{
+	return d->flight == NULL || flight_resume(d->flight, err);
 }
 
 void
@@ -49,6 +59,7 @@ deliver_free(struct deliver **deliver)
 	struct deliver *d = *deliver;
 	if (d == NULL)
 		return;
+	flight_free(&d->flight);
 	settle_free(&d->settle);
 	free(d->box_name);
 	free(d->box_display);
@@ -59,6 +70,8 @@ deliver_free(struct deliver **deliver)
 static bool
 flush(struct deliver *d, struct err *err)
 {
+	if (d->flight != NULL)
+		return flight_drain(d->flight, err);
 	if (!d->target->ops->flush(d->target->data, err))
 		return false;
 	do
@@ -91,11 +104,13 @@ seal_if_full(struct deliver *d, struct err *err)
 static bool
 open_box(struct deliver *d, const struct belt *b, struct err *err)
 {
+	free(d->box_name);
+	d->box_name = mem_str(b->name);
+	if (d->flight != NULL)
+		return flight_open(d->flight, b, err);
 	if (b->fresh_volume && !seal(d, err))
 		return false;
-	free(d->box_name);
 	free(d->box_display);
-	d->box_name = mem_str(b->name);
 	d->box_display = mem_str(b->display);
 	d->box = (struct source_mailbox){
 		.name = d->box_name,
@@ -135,6 +150,10 @@ lighten(struct deliver *d, struct pending *p)
 static bool
 deliver_message(struct deliver *d, struct pending *p, struct err *err)
 {
+	if (d->flight != NULL) {
+		lighten(d, p);
+		return flight_add(d->flight, p, err);
+	}
 	struct belt *b = p->belt;
 	struct claims *claims = d->settle.claims;
 	struct kept *survivor = mem_new(sizeof(*survivor));
@@ -229,8 +248,15 @@ take(struct deliver *d, struct belt **b, struct err *err)
 		queue_synced(d->belt);
 		return true;
 	}
+	if ((*b)->kind == BELT_PLAN)
+		return flight_plan(d->flight, *b, err);
 	if ((*b)->kind == BELT_OPEN && !open_box(d, *b, err))
 		return false;
+	if ((*b)->kind == BELT_CLOSE && d->flight != NULL &&
+	    !flight_close(d->flight, *b, err))
+		return false;
+	if ((*b)->kind == BELT_OUTCOME && d->flight != NULL)
+		flight_left_out(d->flight);
 	settle_enqueue(s, b);
 
 	return s->loose < LOOSE_MAX || settle_some(s, false, false, err);
@@ -265,10 +291,16 @@ bool
 deliver_run(struct deliver *d, struct queue *q, struct err *err)
 {
 	d->belt = q;
+	struct err last;
 	bool ok = sums_load(d->settle.sums, err) && until_end(d, err);
+	/* What a server said before it was full, or lost, is still true. */
+	if (!ok && d->flight != NULL && err->scope == ERR_ACCOUNT)
+		settle_some(&d->settle, false, true, &last);
 	if (!ok)
 		queue_cancel(q);
 	settle_result(&d->settle, !ok, d->result);
+	if (d->flight != NULL && flight_is_parked(d->flight))
+		d->result->parked = true;
 
 	return ok;
 }

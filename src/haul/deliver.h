@@ -12,6 +12,8 @@
 struct deliver;
 struct deliver *deliver_new(const struct haul_options *, struct index *,
     struct target *, struct meter *, struct haul_result *);
+/* What earlier runs left on its way to a server; before the source is read. */
+bool deliver_resume(struct deliver *, struct err *);
 /* Until BELT_END. False: the run is over; *q is cancelled. On success all is
  * settled. */
 bool deliver_run(struct deliver *, struct queue *q, struct err *);

@@ -206,6 +206,33 @@ choose(struct fetch *f, struct boxes *boxes)
 		atomic_store(&f->meter->expected, expected);
 }
 
+/* Where they go is decided for all at once. */
+static bool
+push_plan(struct fetch *f, const struct boxes *boxes, struct err *err)
+{
+	if (f->o->connect_target == NULL)
+		return true;
+	struct belt *b = belt_new(BELT_PLAN, 0);
+	b->plan = mem_array(boxes->n + 1, sizeof(*b->plan));
+	for (size_t i = 0; i < boxes->n; i++) {
+		const struct source_mailbox *m = &boxes->array[i].m;
+		if (!boxes->array[i].wanted)
+			continue;
+		b->plan[b->plan_count] = *m;
+		b->plan[b->plan_count].mailbox_id = NULL;
+		b->plan[b->plan_count].name = mem_str(m->name);
+		b->plan[b->plan_count++].display = mem_str(m->display);
+	}
+	if (!f->o->dry_run)
+		return fetch_push(f, &b);
+	/* Nobody else has the target then. */
+	bool ok =
+	    f->target->ops->plan(f->target->data, b->plan, b->plan_count, err);
+	belt_free(&b);
+
+	return ok;
+}
+
 static bool
 read_box(
     struct fetch *f, struct box *box, bool first, bool *opened, struct err *err)
@@ -301,7 +328,7 @@ once(struct fetch *f, struct boxes *boxes, bool *opened, struct err *err)
 		fail_account(err);
 		ok = false;
 	}
-	if (!ok && err->scope == ERR_ACCOUNT)
+	if (!ok && last != NULL && err->scope == ERR_ACCOUNT)
 		tell_where(f, last, err);
 
 	return ok;
@@ -311,7 +338,7 @@ once(struct fetch *f, struct boxes *boxes, bool *opened, struct err *err)
 static bool
 again(struct fetch *f, struct boxes *boxes, size_t n, struct err *err)
 {
-	bool ok = fetch_sync(f), opened = false;
+	bool ok = fetch_sync(f) && push_plan(f, boxes, err), opened = false;
 	atomic_fetch_add(&f->meter->mailboxes, n);
 	for (size_t i = 0; ok && i < boxes->n && !f->stopped; i++)
 		if (boxes->array[i].again)
@@ -329,6 +356,8 @@ each_mailbox(struct fetch *f, struct boxes *boxes, struct err *err)
 		return false;
 	count_unlisted(f);
 	choose(f, boxes);
+	if (!push_plan(f, boxes, err))
+		return f->stopped;
 	if (!fetch_names(f, boxes, err) || !once(f, boxes, &opened, err))
 		return f->stopped;
 	for (int pass = 1; opened && moved > 0 && pass < PASSES_MAX; pass++) {

@@ -16,6 +16,7 @@ struct fetch {
 	const struct haul_options *o;
 	struct index *index;   /* its own connection; NULL in a dry run without
 				  an index */
+	struct target *target; /* borrowed; of a dry run alone */
 	struct source *source; /* borrowed; replaced after a loss */
 	bool connected;
 	bool lister; /* this connection is the one that listed the mailboxes */

@@ -189,7 +189,8 @@ static bool
 one(struct names *s, struct lost *lost, struct err *err)
 {
 	bool moved = false, gone;
-	struct box *box = new_name(s, lost);
+	bool server = s->f->o->connect_target != NULL;
+	struct box *box = server ? NULL : new_name(s, lost);
 	if (box != NULL && !rename_box(s, lost, box, &moved, err))
 		return false;
 	if (moved)
@@ -204,7 +205,7 @@ one(struct names *s, struct lost *lost, struct err *err)
 		    lost->display);
 		return true;
 	}
-	box = successor(s, lost);
+	box = server ? NULL : successor(s, lost);
 	if (box == NULL)
 		return end_box(s, lost);
 	log_add(LOG_INFO, "%s is gone; %s may be it", lost->display,

@@ -53,6 +53,11 @@ belt_free(struct belt **b)
 	placement_drop(&(*b)->placement);
 	content_free(&(*b)->content);
 	ranges_free(&(*b)->ranges);
+	for (size_t i = 0; i < (*b)->plan_count; i++) {
+		free((char *)(uintptr_t)(*b)->plan[i].name);
+		free((char *)(uintptr_t)(*b)->plan[i].display);
+	}
+	free((*b)->plan);
 	free((*b)->before);
 	free((*b)->text);
 	free((*b)->name);

@@ -20,6 +20,8 @@ void placement_keep(struct kept_placement *, const struct placement *);
 void placement_drop(struct kept_placement *);
 
 enum belt_kind {
+	BELT_PLAN,    /* all mailboxes that are to be read: .plan; only where a
+			 server is the target */
 	BELT_OPEN,    /* a mailbox begins: .box, .mailbox, .counts.inventory */
 	BELT_SAME,    /* a mailbox that can't have changed: .box, .mailbox and
 			 all its .counts; it is not opened */
@@ -71,6 +73,8 @@ struct belt {
 	char separator;
 	uint32_t attributes;
 	uint64_t uidvalidity;
+	struct source_mailbox *plan; /* owned, and .name, .display of each */
+	size_t plan_count;
 	bool fresh_volume; /* OPEN: its entries' names may be used already */
 	struct belt *next;
 };

@@ -190,8 +190,8 @@ rematch_find(struct reading *r, const struct placement *p, uint8_t sha256[32],
 	struct fetch *f = r->f;
 	*found = *maybe = false;
 	if (p->email_id != NULL && f->index != NULL &&
-	    !index_match_email(f->index, f->o->source_account, p->email_id,
-		p->size, sha256, found, err))
+	    !index_match_email(f->index, f->o->job, f->o->source_account,
+		r->mailbox, p->email_id, p->size, sha256, found, err))
 		return false;
 	if (*found || !r->rematch.on)
 		return true;

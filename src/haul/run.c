@@ -41,6 +41,11 @@ two_threads(struct fetch *f, struct index *index, struct target *target,
 {
 	struct delivering d = { .belt = f->belt };
 	d.deliver = deliver_new(f->o, index, target, f->meter, f->result);
+	if (!deliver_resume(d.deliver, err)) {
+		deliver_free(&d.deliver);
+		f->result->interrupted = stop_asked();
+		return false;
+	}
 	pthread_t thread;
 	if (pthread_create(&thread, NULL, deliver_main, &d) != 0)
 		abort();
@@ -120,6 +125,7 @@ haul_run(const struct haul_options *o, struct index *index,
 	struct fetch f = {
 		.o = o,
 		.source = source,
+		.target = target,
 		.meter = meter,
 		.result = result,
 		.belt = queue_new(BELT_COUNT_MAX, BELT_OCTETS_MAX),

@@ -8,6 +8,7 @@
 #include "base/crash.h"
 #include "base/log.h"
 #include "base/mem.h"
+#include "index/flight.h"
 #include "mail/flags.h"
 
 enum {
@@ -27,6 +28,7 @@ settle_init(struct settle *s, const struct haul_options *o, struct index *index,
 		.claims = mem_new(sizeof(struct claims)),
 		.sums = sums_new(o, index),
 		.receipts = mem_array(RECEIPTS, sizeof(struct receipt)),
+		.server = o->connect_target != NULL,
 		.settled_ms = clock_mono_ms() };
 	s->last = &s->first;
 }
@@ -95,14 +97,17 @@ put_message(struct settle *s, const struct pending *p, struct err *err)
 	return true;
 }
 
-static bool
-put_known(struct settle *s, const struct belt *b, const uint8_t sha256[32],
-    struct err *err)
+bool
+settle_leave_batch(struct index *index, struct pending *p, struct err *err)
 {
-	sums_already(s->sums);
+	struct flight_batch *batch = p->batch;
+	p->batch = NULL;
+	if (batch == NULL || --batch->left > 0)
+		return true;
+	uint64_t id = batch->id;
+	free(batch);
 
-	return index_settle_known(s->index, s->o->run, s->o->job, b->mailbox,
-	    &b->placement.p, sha256, err);
+	return index_fly_end(index, id, err);
 }
 
 static bool
@@ -116,14 +121,78 @@ put_outcome(struct settle *s, const struct belt *b, enum outcome outcome,
 }
 
 static bool
+put_refused(struct settle *s, const struct pending *p, struct err *err)
+{
+	struct buf text = { 0 };
+	buf_str(&text, p->why->text);
+	if (p->why->words[0] != '\0')
+		buf_fmt(&text, "; server: %s", p->why->words);
+	bool ok = put_outcome(s, p->belt, OUTCOME_QUARANTINED,
+	    err_code_word(p->why->code), text.data, err);
+	buf_free(&text);
+
+	return ok;
+}
+
+static bool
+put_landed(struct settle *s, struct pending *p, struct err *err)
+{
+	const struct belt *b = p->belt;
+	uint64_t size = content_size(b->content);
+	const struct index_landing landing = { .run = s->o->run,
+		.job = s->o->job,
+		.mailbox = b->mailbox,
+		.okey = b->placement.p.okey,
+		.tbox = p->tbox,
+		.tuid = p->tuid,
+		/* Of one that stood there the source's flags are news. */
+		.flags = p->adopted ? p->there_flags : b->placement.p.flags };
+	if (!index_land(s->index, &landing, err) ||
+	    !settle_leave_batch(s->index, p, err))
+		return false;
+	if (p->adopted) {
+		sums_already(s->sums);
+		atomic_fetch_add(&s->meter->known, 1);
+		return true;
+	}
+	sums_one(s->sums, OUTCOME_DELIVERED);
+	s->now.octets += size;
+	atomic_fetch_add(&s->meter->settled, 1);
+	atomic_fetch_add(&s->meter->settled_octets, size);
+
+	return true;
+}
+
+/* Two may have been matched to one that a server has, which is the first's. */
+static bool
+put_known(struct settle *s, const struct belt *b, const uint8_t sha256[32],
+    struct err *err)
+{
+	bool known;
+	if (!index_settle_known(s->index, s->o->run, s->o->job, b->mailbox,
+		&b->placement.p, sha256, &known, err))
+		return false;
+	if (!known)
+		return put_outcome(s, b, OUTCOME_UNKNOWN, "rematch",
+		    "what it was taken for on the target belongs to another "
+		    "message; the next run delivers it",
+		    err);
+	sums_already(s->sums);
+
+	return true;
+}
+
+static bool
 settle_message(struct settle *s, struct pending *p, struct err *err)
 {
 	const struct belt *b = p->belt;
 	if (p->why != NULL)
-		return put_outcome(s, b, OUTCOME_QUARANTINED,
-		    err_code_word(p->why->code), p->why->text, err);
+		return put_refused(s, p, err) &&
+		       settle_leave_batch(s->index, p, err);
 	if (p->claim == CLAIM_KNOWN)
 		return put_known(s, b, content_sha256(b->content), err);
+	if (s->server)
+		return put_landed(s, p, err);
 	sums_one(s->sums, OUTCOME_DELIVERED);
 
 	return put_message(s, p, err);
@@ -320,6 +389,7 @@ settle_one(struct settle *s, struct pending *p, struct err *err)
 		return settle_close(s, b, err);
 	case BELT_GONE_BOX:
 		return settle_gone_box(s, b, err);
+	case BELT_PLAN:
 	case BELT_SYNC:
 		break;
 	case BELT_END:
@@ -350,6 +420,18 @@ settle_front(struct settle *s, struct err *err)
 	return true;
 }
 
+static struct pending *
+find_ticket(const struct settle *s, uint64_t ticket)
+{
+	struct pending *p = s->first;
+	while (p != NULL && p->ticket != ticket)
+		p = p->next;
+	if (p == NULL)
+		abort(); /* a receipt for nothing we handed over */
+
+	return p;
+}
+
 static void
 take_receipts(struct settle *s, size_t n)
 {
@@ -358,8 +440,15 @@ take_receipts(struct settle *s, size_t n)
 		const struct receipt *r = &s->receipts[i];
 		while (p != NULL && p->ticket != r->ticket)
 			p = p->next;
+		/* A server answers in its own order. */
 		if (p == NULL)
-			abort(); /* a receipt for nothing we handed over */
+			p = find_ticket(s, r->ticket);
+		p->tuid = r->uid;
+		s->kept += r->kind == RECEIPT_KEPT;
+		p->untold = s->server && r->kind == RECEIPT_KEPT && r->uid == 0;
+		/* It is asked for before it is settled. */
+		if (p->untold)
+			continue;
 		p->done = true;
 		if (r->kind == RECEIPT_REFUSED)
 			p->why = mem_dup(&r->why, sizeof(r->why));

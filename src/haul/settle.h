@@ -26,6 +26,8 @@ struct settle {
 	int64_t settled_ms;            /* of the last transaction, monotonic */
 	struct receipt *receipts;      /* owned */
 	char *name;                    /* of the mailbox at hand; owned */
+	bool server;                   /* the target: see flight.h */
+	uint64_t kept;                 /* receipts of messages that it keeps */
 	struct tally now, durable;
 };
 void settle_init(struct settle *, const struct haul_options *, struct index *,
@@ -36,6 +38,8 @@ struct pending *settle_enqueue(struct settle *, struct belt **);
 /* Take receipts and settle what is due. wait: for one at least; force: even if
  * it is little. */
 bool settle_some(struct settle *, bool wait, bool force, struct err *);
+/* It leaves its batch, which ends with the last. In a transaction. */
+bool settle_leave_batch(struct index *, struct pending *, struct err *);
 void settle_result(struct settle *, bool rolled_back, struct haul_result *);
 
 #endif

@@ -186,6 +186,61 @@ imap_codes_bye(struct err *err, const struct imap_reply *r, const char *where)
 	return err_words(err, r->said.data, r->said.len);
 }
 
+/*
+ * What words mean on APPEND (DESIGN 8): there LIMIT is the message's size and
+ * OVERQUOTA the target's room, and only words of rates and of being busy ask
+ * for a pause.
+ */
+static const struct {
+	const char *code, *words; /* one of them is NULL */
+	enum err_scope scope;
+	enum err_code err;
+	int pause_ms; /* of ERR_THROTTLE */
+} appends[] = {
+	{ NULL, "Suggested Backoff Time:", ERR_MESSAGE, ERR_THROTTLE, MINUTE },
+	{ "THROTTLED", NULL, ERR_MESSAGE, ERR_THROTTLE, MINUTE },
+	{ "UNAVAILABLE", NULL, ERR_MESSAGE, ERR_THROTTLE, MINUTE },
+	{ "INUSE", NULL, ERR_MESSAGE, ERR_THROTTLE, MINUTE },
+	{ NULL, "request is throttled", ERR_MESSAGE, ERR_THROTTLE, MINUTE },
+	{ NULL, "account exceeded command or bandwidth", ERR_MESSAGE,
+	    ERR_THROTTLE, 5 * MINUTE },
+	{ "OVERQUOTA", NULL, ERR_ACCOUNT, ERR_QUOTA, 0 },
+	{ NULL, "quota exceeded", ERR_ACCOUNT, ERR_QUOTA, 0 },
+	{ NULL, "over quota", ERR_ACCOUNT, ERR_QUOTA, 0 },
+	{ NULL, "mailbox is full", ERR_ACCOUNT, ERR_QUOTA, 0 },
+	{ "TOOBIG", NULL, ERR_MESSAGE, ERR_TOO_BIG, 0 },
+	{ "LIMIT", NULL, ERR_MESSAGE, ERR_TOO_BIG, 0 },
+	{ "TRYCREATE", NULL, ERR_MESSAGE, ERR_GONE, 0 },
+	{ "NONEXISTENT", NULL, ERR_MESSAGE, ERR_GONE, 0 },
+};
+
+bool
+imap_codes_append(
+    struct err *err, const char *where, const struct imap_reply *r)
+{
+	for (size_t i = 0; i < sizeof(appends) / sizeof(appends[0]); i++) {
+		bool means = appends[i].code != NULL
+				 ? imap_text_is(&r->code, appends[i].code)
+				 : imap_text_has(&r->words, appends[i].words);
+		if (!means)
+			continue;
+		if (appends[i].err == ERR_THROTTLE)
+			return imap_codes_pause(err, ERR_MESSAGE, r,
+			    clock_unix_ms() +
+				backoff_ms(&r->words, appends[i].pause_ms));
+		err_set(err, appends[i].scope, appends[i].err,
+		    appends[i].err == ERR_QUOTA ? "the %s is full"
+		    : appends[i].err == ERR_GONE
+			? "the %s has no such mailbox any more"
+			: "the %s takes no message of this size",
+		    where);
+		return err_words(err, r->said.data, r->said.len);
+	}
+	err_set(err, ERR_MESSAGE, ERR_REFUSED, "the %s refused it", where);
+
+	return err_words(err, r->said.data, r->said.len);
+}
+
 bool
 imap_codes_etpan(struct err *err, int code, const char *what)
 {

@@ -27,6 +27,14 @@ bool imap_codes_bye(struct err *, const struct imap_reply *, const char *where);
 /* The same, but a pause was granted often enough: just refused. */
 bool imap_codes_refused_for_good(
     struct err *, enum err_scope, const struct imap_reply *, const char *what);
+/*
+ * A NO to APPEND or CREATE (RFC 9051 6.3.12, 7.1): ERR_THROTTLE (a pause),
+ * ERR_QUOTA (ERR_ACCOUNT: the target is full), ERR_TOO_BIG, ERR_GONE
+ * (no such mailbox any more), else ERR_REFUSED of the message.
+ * Returns false.
+ */
+bool imap_codes_append(
+    struct err *, const char *where, const struct imap_reply *);
 /* What mailimap_authenticate returned, where the wire is not to blame. */
 bool imap_codes_etpan(struct err *, int code, const char *what);
 

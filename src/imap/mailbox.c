@@ -121,3 +121,17 @@ imap_mailbox_open(struct imap_session *s, const char *name,
 
 	return imap_mailbox_opened(s, o);
 }
+
+bool
+imap_mailbox_select(struct imap_session *s, const char *name,
+    struct source_opened *o, struct err *err)
+{
+	if (!open_by(s, "SELECT", name, err))
+		return false;
+
+	return imap_mailbox_opened(s, o) ||
+	       err_set(err, ERR_MAILBOX, ERR_UIDVALIDITY,
+		   "mailbox %s: the server gives no UIDVALIDITY, so its "
+		   "messages cannot be told apart",
+		   name);
+}

@@ -13,6 +13,10 @@
 bool imap_mailbox_open(struct imap_session *, const char *name,
     struct source_opened *, struct err *);
 
+/* SELECT, to write into it. Otherwise the same. */
+bool imap_mailbox_select(struct imap_session *, const char *name,
+    struct source_opened *, struct err *);
+
 /* The parts of it, for commands that are sent ahead: "EXAMINE name"; */
 void imap_mailbox_command(const struct imap_session *, const char *verb,
     const char *name, struct buf *line);

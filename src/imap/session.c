@@ -210,7 +210,7 @@ imap_session_read(struct imap_session *s, struct imap_reply *r, struct err *err)
 /* --- commands ---------------------------------------------------------- */
 
 unsigned
-imap_session_queue(
+imap_session_open_command(
     struct imap_session *s, const char *command, size_t len, struct err *err)
 {
 	char tag[32];
@@ -219,13 +219,25 @@ imap_session_queue(
 	int n =
 	    snprintf(tag, sizeof(tag), "%s%u ", s->tag_head, s->tag_last + 1);
 	if (!wire_write(s->wire, tag, (size_t)n, err) ||
-	    !wire_write(s->wire, command, len, err) ||
-	    !wire_write(s->wire, "\r\n", 2, err)) {
+	    !wire_write(s->wire, command, len, err)) {
 		imap_session_die(s, err);
 		return 0;
 	}
 
 	return ++s->tag_last;
+}
+
+unsigned
+imap_session_queue(
+    struct imap_session *s, const char *command, size_t len, struct err *err)
+{
+	unsigned tag = imap_session_open_command(s, command, len, err);
+	if (tag != 0 && !wire_write(s->wire, "\r\n", 2, err)) {
+		imap_session_die(s, err);
+		return 0;
+	}
+
+	return tag;
 }
 
 unsigned

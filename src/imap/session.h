@@ -75,6 +75,10 @@ void imap_session_close(struct imap_session **, bool polite);
 
 bool imap_session_can(const struct imap_session *, const char *capability);
 bool imap_session_ask_capabilities(struct imap_session *, struct err *);
+/* The number behind a capability that starts so ("APPENDLIMIT="). False: it is
+ * not offered, or without a number. */
+bool imap_session_number(
+    const struct imap_session *, const char *prefix, uint64_t *);
 /* RFC 9738: messages that one command may name; UINT32_MAX: any. */
 uint32_t imap_session_message_limit(const struct imap_session *);
 /* Did the server stop half-way in what this reply ends (RFC 9738)? Asked once:
@@ -90,7 +94,10 @@ bool imap_session_die(struct imap_session *, struct err *);
  * that has to wait; returns the tag's number, 0 on failure. */
 unsigned imap_session_queue(
     struct imap_session *, const char *command, size_t len, struct err *);
-/* The same, and send it now. */
+/* The same without the line's end: literals follow, written to the wire. */
+unsigned imap_session_open_command(
+    struct imap_session *, const char *command, size_t len, struct err *);
+/* As imap_session_queue, and send it now. */
 unsigned imap_session_send(
     struct imap_session *, const char *command, size_t len, struct err *);
 /*

@@ -80,13 +80,21 @@ imap_session_can(const struct imap_session *s, const char *capability)
 	return find_capability(s, capability, false) != NULL;
 }
 
+bool
+imap_session_number(
+    const struct imap_session *s, const char *prefix, uint64_t *n)
+{
+	const char *digits = find_capability(s, prefix, true);
+	struct imap_text text = { digits, digits != NULL ? strlen(digits) : 0 };
+
+	return digits != NULL && imap_text_number(&text, n);
+}
+
 uint32_t
 imap_session_message_limit(const struct imap_session *s)
 {
 	uint64_t n;
-	const char *digits = find_capability(s, "MESSAGELIMIT=", true);
-	struct imap_text text = { digits, digits != NULL ? strlen(digits) : 0 };
-	if (digits == NULL || !imap_text_number(&text, &n) || n == 0 ||
+	if (!imap_session_number(s, "MESSAGELIMIT=", &n) || n == 0 ||
 	    n > UINT32_MAX)
 		return UINT32_MAX;
 
@@ -293,7 +301,10 @@ imap_setup_say(struct imap_session *s, struct err *err)
 		    say(s, "ID (\"name\" \"mailhaul\")", err);
 	buf_str(&enable, "ENABLE");
 	size_t bare = enable.len;
-	add_enable(s, &enable);
+	/* A writer enables nothing: under UTF8=ACCEPT octets above 127 in a
+	 * header section would need another form of APPEND (RFC 6855, 4). */
+	if (!s->options->writes)
+		add_enable(s, &enable);
 	if (good && enable.len > bare)
 		good = say(s, enable.data, err);
 	buf_free(&enable);

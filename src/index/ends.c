@@ -128,12 +128,18 @@ move_one(struct renaming *r, size_t i, struct err *err)
 {
 	struct outcome_key key = { r->run, r->job, r->to, r->part[i].okey };
 	struct version *v = &r->part[i].version;
-	if (r->part[i].outcome == OUTCOME_DELIVERED && v->content != 0)
-		return settle_known(
-		    r->ix, r->run, r->job, r->to, key.okey, v, err);
+	enum outcome outcome = r->part[i].outcome;
+	if (outcome == OUTCOME_DELIVERED && v->content != 0) {
+		bool known;
+		if (!settle_known(r->ix, &key, r->from, v, &known, err))
+			return false;
+		if (known)
+			return true;
+		outcome = OUTCOME_PENDING;
+	}
 	v->content = 0;
 
-	return settle_outcome(r->ix, &key, v, r->part[i].outcome, err);
+	return settle_outcome(r->ix, &key, v, outcome, err);
 }
 
 static bool

@@ -2,7 +2,7 @@
 #include <string.h>
 
 #include "base/digest.h"
-#include "index/private.h"
+#include "landed.h"
 #include "mail/datetime.h"
 
 static bool
@@ -19,11 +19,53 @@ first_hash(struct sql *q, uint8_t sha256[32], bool *found, struct err *err)
 	return true;
 }
 
-bool
-index_match_email(struct index *ix, uint64_t account, const char *email_id,
+static bool
+email_content(struct index *ix, uint64_t account, const char *email_id,
     uint64_t size, uint8_t sha256[32], bool *found, struct err *err)
 {
 	struct sql q;
+	if (!sql_open(ix, SQL_EMAIL_CONTENT, &q, err))
+		return false;
+	sql_int(&q, (int64_t)account);
+	sql_text(&q, email_id);
+	sql_int(&q, (int64_t)size);
+
+	return first_hash(&q, sha256, found, err);
+}
+
+/* mailbox 0: none. */
+static bool
+has_landed(struct index *ix, uint64_t job, uint64_t mailbox,
+    const uint8_t sha256[32], bool *found, struct err *err)
+{
+	struct landed at;
+	struct landed_wanted wanted = { .job = job,
+		.mailbox = mailbox,
+		.idate = DATETIME_NONE,
+		.any = true };
+	*found = false;
+	if (mailbox == 0)
+		return true;
+	if (!index_content_id(ix, sha256, &wanted.content, err))
+		return false;
+
+	return wanted.content == 0 || landed_find(ix, &wanted, &at, found, err);
+}
+
+bool
+index_match_email(struct index *ix, uint64_t job, uint64_t account,
+    uint64_t mailbox, const char *email_id, uint64_t size, uint8_t sha256[32],
+    bool *found, struct err *err)
+{
+	struct sql q;
+	bool server;
+	if (!landed_server(ix, job, &server, err))
+		return false;
+	if (server)
+		return email_content(
+			   ix, account, email_id, size, sha256, found, err) &&
+		       (!*found ||
+			   has_landed(ix, job, mailbox, sha256, found, err));
 	if (!sql_open(ix, SQL_MATCH_EMAIL, &q, err))
 		return false;
 	sql_int(&q, (int64_t)account);
@@ -43,6 +85,7 @@ struct twins { /* what is asked for, and what was found */
 	void *arg;
 	uint64_t n, okey;
 	uint8_t *sha256;
+	bool server; /* where the copies are */
 };
 
 static void
@@ -57,6 +100,7 @@ bind_twins(struct sql *q, const struct twins *t, struct buf *text)
 	sql_int(q, hash64_of(t->message_id, len));
 	index_message_id(text, t->message_id, len);
 	sql_text(q, text->data);
+	sql_int(q, t->server);
 }
 
 static void
@@ -110,7 +154,8 @@ index_match_twin(struct index *ix, uint64_t job, uint64_t mailbox, uint64_t run,
 	*n = 0;
 	if (message_id == NULL || *message_id == '\0')
 		return true;
-	if (!sql_open(ix, SQL_MATCH_TWIN, &q, err))
+	if (!landed_server(ix, job, &twins.server, err) ||
+	    !sql_open(ix, SQL_MATCH_TWIN, &q, err))
 		return false;
 	sql_int(&q, (int64_t)job);
 	sql_int(&q, (int64_t)mailbox);
@@ -125,12 +170,29 @@ index_match_twin(struct index *ix, uint64_t job, uint64_t mailbox, uint64_t run,
 	return true;
 }
 
+static bool
+match_landed(struct index *ix, uint64_t job, uint64_t account, const char *name,
+    const uint8_t sha256[32], bool *found, struct err *err)
+{
+	uint64_t mailbox = 0, uidvalidity;
+	bool live;
+
+	return index_live_mailbox(
+		   ix, account, name, &mailbox, &uidvalidity, &live, err) &&
+	       has_landed(ix, job, mailbox, sha256, found, err);
+}
+
 bool
 index_match_content(struct index *ix, uint64_t job, uint64_t account,
     const char *name, uint64_t mailbox, const uint8_t sha256[32], bool *found,
     struct err *err)
 {
 	struct sql q;
+	bool server;
+	if (!landed_server(ix, job, &server, err))
+		return false;
+	if (server)
+		return match_landed(ix, job, account, name, sha256, found, err);
 	if (!sql_open(ix, SQL_MATCH_CONTENT, &q, err))
 		return false;
 	sql_int(&q, (int64_t)job);

@@ -29,6 +29,17 @@ struct index {
 		int64_t id; /* 0: none */
 	} keywords[KEYWORD_SETS];
 	unsigned keywords_next;
+	struct {
+		uint64_t id; /* 0: none */
+		bool server; /* it delivers to one */
+	} job;
+	/* What was found last on a server: where many messages are the same,
+	 * the next one lies behind it. */
+	struct {
+		uint64_t job, mailbox; /* job 0: nothing */
+		int64_t content;
+		uint64_t from, okey; /* there it was */
+	} landed;
 
 	struct buf scratch[INDEX_SCRATCH]; /* texts being bound */
 };

@@ -1,4 +1,4 @@
-#include "settle.h"
+#include "landed.h"
 
 #include <assert.h>
 #include <string.h>
@@ -15,6 +15,8 @@ void
 settle_forget(struct index *ix)
 {
 	ix->volume.id = 0;
+	ix->job.id = 0;
+	ix->landed.job = 0;
 	for (size_t i = 0; i < KEYWORD_SETS; i++) {
 		ix->keywords[i].id = 0;
 		buf_free(&ix->keywords[i].list);
@@ -126,8 +128,8 @@ insert_content(struct index *ix, const struct index_delivery *d, int64_t *id,
 	return insert_header(ix, *id, d->header, err);
 }
 
-static bool
-content_row(struct index *ix, const struct index_delivery *d, int64_t *id,
+bool
+settle_content(struct index *ix, const struct index_delivery *d, int64_t *id,
     struct err *err)
 {
 	if (!index_content_id(ix, content_sha256(d->content), id, err))
@@ -142,8 +144,9 @@ struct settled { /* ids of one delivery's rows */
 	int64_t content, volume, survivor;
 };
 
-static bool
-missing(struct index *ix, const char *what, const char *name, struct err *err)
+bool
+settle_missing(
+    struct index *ix, const char *what, const char *name, struct err *err)
 {
 	return err_set(err, ERR_RUN, ERR_DAMAGED,
 	    "index %s: %s %s is not in it", ix->path, what, name);
@@ -163,7 +166,7 @@ survivor_row(struct index *ix, const struct index_delivery *d, int64_t *id,
 		return false;
 	char hex[65];
 
-	return *id != 0 || missing(ix, "the survivor",
+	return *id != 0 || settle_missing(ix, "the survivor",
 			       digest_hex(hex, d->survivor->sha256, 32), err);
 }
 
@@ -290,14 +293,14 @@ delivery_row(struct index *ix, const struct index_delivery *d,
 
 /* *yes false: it was not delivered yet. */
 static bool
-delivered_again(struct index *ix, uint64_t run, uint64_t job, uint64_t mailbox,
-    uint64_t okey, bool *yes, struct err *err)
+delivered_again(
+    struct index *ix, const struct outcome_key *key, bool *yes, struct err *err)
 {
 	struct sql q;
 	if (!sql_open(ix, SQL_DELIVERY_AGAIN, &q, err))
 		return false;
-	bind_key(&q, job, mailbox, okey);
-	sql_int(&q, (int64_t)run);
+	bind_key(&q, key->job, key->mailbox, key->okey);
+	sql_int(&q, (int64_t)key->run);
 	if (!sql_run(&q, err))
 		return false;
 	*yes = sqlite3_changes(ix->db) > 0;
@@ -325,15 +328,17 @@ email_row(struct index *ix, uint64_t mailbox, const char *email_id,
 
 /* ---- one message ---- */
 
-static bool
-placement_row(struct index *ix, uint64_t run, uint64_t mailbox,
-    const struct placement *p, int64_t content, struct err *err)
+bool
+settle_placement(struct index *ix, const struct index_delivery *d,
+    int64_t content, struct err *err)
 {
+	const struct placement *p = d->placement;
 	struct version last, now;
 
-	return placement_last(ix, mailbox, p->okey, &last, err) &&
-	       placement_version(ix, run, p, content, &now, err) &&
-	       placement_put(ix, mailbox, p->okey, &last, &now, err);
+	return placement_last(ix, d->mailbox, p->okey, &last, err) &&
+	       placement_version(ix, d->run, p, content, &now, err) &&
+	       placement_put(ix, d->mailbox, p->okey, &last, &now, err) &&
+	       email_row(ix, d->mailbox, p->email_id, content, err);
 }
 
 static bool
@@ -342,7 +347,7 @@ volume_row(struct index *ix, const char *name, int64_t *id, struct err *err)
 	if (!index_volume_id(ix, name, id, err))
 		return false;
 
-	return *id != 0 || missing(ix, "volume", name, err);
+	return *id != 0 || settle_missing(ix, "volume", name, err);
 }
 
 bool
@@ -352,46 +357,57 @@ index_settle(struct index *ix, const struct index_delivery *d, struct err *err)
 	assert(ix->open_tx);
 
 	return volume_row(ix, d->where->volume, &row.volume, err) &&
-	       content_row(ix, d, &row.content, err) &&
+	       settle_content(ix, d, &row.content, err) &&
 	       survivor_row(ix, d, &row.survivor, err) &&
 	       stored_row(ix, d, &row, err) && delivery_row(ix, d, &row, err) &&
-	       placement_row(
-		   ix, d->run, d->mailbox, d->placement, row.content, err) &&
-	       email_row(
-		   ix, d->mailbox, d->placement->email_id, row.content, err);
+	       settle_placement(ix, d, row.content, err);
 }
 
 /* ---- what is kept already ---- */
 
-bool
-settle_known(struct index *ix, uint64_t run, uint64_t job, uint64_t mailbox,
-    uint64_t okey, struct version *now, struct err *err)
+static bool
+known_stored(struct index *ix, const struct outcome_key *key,
+    struct version *now, struct err *err)
 {
 	struct version last;
 	bool again = false;
-	struct placement p = { .okey = okey };
-	struct index_delivery d = { .run = run,
-		.job = job,
-		.mailbox = mailbox,
+	struct placement p = { .okey = key->okey };
+	struct index_delivery d = { .run = key->run,
+		.job = key->job,
+		.mailbox = key->mailbox,
 		.placement = &p,
 		.claim = CLAIM_KNOWN };
 	struct settled row = { .content = now->content };
-	if (!placement_last(ix, mailbox, okey, &last, err))
+	if (!placement_last(ix, key->mailbox, key->okey, &last, err))
 		return false;
 	/* The entry that it has, if it has one, is still its own. */
 	if (last.content == now->content &&
-	    !delivered_again(ix, run, job, mailbox, okey, &again, err))
+	    !delivered_again(ix, key, &again, err))
 		return false;
 
 	return (again || delivery_row(ix, &d, &row, err)) &&
-	       placement_put(ix, mailbox, okey, &last, now, err);
+	       placement_put(ix, key->mailbox, key->okey, &last, now, err);
+}
+
+bool
+settle_known(struct index *ix, const struct outcome_key *key, uint64_t from,
+    struct version *now, bool *known, struct err *err)
+{
+	bool server;
+	if (!landed_server(ix, key->job, &server, err))
+		return false;
+	*known = true;
+
+	return server ? landed_known(ix, key, from, now, known, err)
+		      : known_stored(ix, key, now, err);
 }
 
 bool
 index_settle_known(struct index *ix, uint64_t run, uint64_t job,
     uint64_t mailbox, const struct placement *p, const uint8_t sha256[32],
-    struct err *err)
+    bool *known, struct err *err)
 {
+	struct outcome_key key = { run, job, mailbox, p->okey };
 	struct version now;
 	int64_t content;
 	char hex[65];
@@ -399,12 +415,12 @@ index_settle_known(struct index *ix, uint64_t run, uint64_t job,
 	if (!index_content_id(ix, sha256, &content, err))
 		return false;
 	if (content == 0)
-		return missing(
+		return settle_missing(
 		    ix, "the content", digest_hex(hex, sha256, 32), err);
 
 	return placement_version(ix, run, p, content, &now, err) &&
-	       settle_known(ix, run, job, mailbox, p->okey, &now, err) &&
-	       email_row(ix, mailbox, p->email_id, content, err);
+	       settle_known(ix, &key, 0, &now, known, err) &&
+	       (!*known || email_row(ix, mailbox, p->email_id, content, err));
 }
 
 static bool
@@ -418,6 +434,7 @@ bool
 index_settle_again(struct index *ix, uint64_t run, uint64_t job,
     uint64_t mailbox, const struct placement *p, bool *again, struct err *err)
 {
+	struct outcome_key key = { run, job, mailbox, p->okey };
 	struct version last, now;
 	enum outcome outcome;
 	bool found;
@@ -429,11 +446,11 @@ index_settle_again(struct index *ix, uint64_t run, uint64_t job,
 	if (!found || outcome != OUTCOME_DELIVERED ||
 	    !is_that_message(&last, p))
 		return true;
-	*again = true;
 
 	return placement_version(ix, run, p, last.content, &now, err) &&
-	       settle_known(ix, run, job, mailbox, p->okey, &now, err) &&
-	       email_row(ix, mailbox, p->email_id, last.content, err);
+	       settle_known(ix, &key, 0, &now, again, err) &&
+	       (!*again ||
+		   email_row(ix, mailbox, p->email_id, last.content, err));
 }
 
 /* ---- what did not get there ---- */
@@ -491,8 +508,7 @@ came_back(struct index *ix, const struct outcome_key *key,
 	if (last->content == 0 || last->to == 0 || now->content == 0)
 		return true;
 
-	return delivered_again(
-	    ix, key->run, key->job, key->mailbox, key->okey, &again, err);
+	return delivered_again(ix, key, &again, err);
 }
 
 bool

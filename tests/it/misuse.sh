@@ -66,7 +66,7 @@ wrong 2 'names no user' copy imaps://127.0.0.1/ "$nowhere"
 wrong 2 'not supported by this version' copy pop3s://a@127.0.0.1/ "$nowhere"
 wrong 2 "can't be a source" copy "maildir:$W" "$nowhere"
 wrong 2 "can't be a source" copy "archive:$W" "$nowhere"
-wrong 2 "servers can't be written" copy "$url" imaps://b@127.0.0.1/
+wrong 2 'a server: only an archive holds' export imaps://b@127.0.0.1/ "maildir:$W"
 wrong 2 'not an archive in this place' copy "$url" "maildir:$W"
 wrong 2 'unknown scheme' check http://127.0.0.1/
 wrong 2 'the endpoint is empty' copy "$url" ''

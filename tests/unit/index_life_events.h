@@ -133,7 +133,7 @@ know(struct life *l, int box, uint64_t uid, int content)
 		.flags = (uint8_t)below(l, 32) };
 	OK(&l->w,
 	    index_settle_known(l->w.ix, l->w.run, l->w.job, l->boxes[box].id,
-		&p, l->contents[content].sha256, &l->w.err));
+		&p, l->contents[content].sha256, &l->w.known, &l->w.err));
 	*mail_at(l, box, uid) = (struct life_mail){ .box = box,
 		.uid = uid,
 		.content = content,

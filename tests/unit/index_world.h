@@ -25,6 +25,7 @@ struct world {
 	struct err err;
 	uint64_t run, source, archive, job, box;
 	uint32_t frames; /* told to the index so far */
+	bool known;      /* index_settle_known's last answer */
 };
 
 static const struct source_mailbox inbox = {

@@ -149,8 +149,7 @@ START_TEST(a_held_part_is_not_resumed_by_another)
 		.frames = one.frames,
 		.frame_count = one.frame_count };
 	memcpy(p.volume, one.volume, sizeof(p.volume));
-	ck_assert(!two.target.ops->resolve(
-	    two.target.data, 0, NULL, 0, NULL, NULL, NULL, &p, &err));
+	ck_assert(!two.target.ops->resume(two.target.data, &p, &err));
 	ck_assert_int_eq(err.code, ERR_LOCKED);
 	rig_deliver(&one, "INBOX", rig_mail("x", 20000, 2));
 	rig_seal(&one);

@@ -23,8 +23,7 @@ resume(struct err *err)
 		.frame_count = rig.frame_count };
 	memcpy(p.volume, rig.volume, sizeof(p.volume));
 
-	return rig.target.ops->resolve(
-	    rig.target.data, 0, NULL, 0, NULL, NULL, NULL, &p, err);
+	return rig.target.ops->resume(rig.target.data, &p, err);
 }
 
 /* Torn tails: octets of garbage behind what was committed; -1: the tail as

@@ -88,8 +88,8 @@ START_TEST(what_is_said_again_is_one_version)
 	struct placement p = as_sent(&where, 7);
 	p.flags = 8;
 	begin(&w);
-	OK(&w, index_settle_known(
-		   w.ix, w.run, w.job, w.box, &p, where.sha256, &w.err));
+	OK(&w, index_settle_known(w.ix, w.run, w.job, w.box, &p, where.sha256,
+		   &w.known, &w.err));
 	commit(&w);
 	ck_assert_str_eq(
 	    judge(w.path, "SELECT count(*), max(from_run) FROM placement"),
@@ -211,10 +211,10 @@ START_TEST(what_is_known_already_has_no_entry)
 	struct placement p = as_sent(&where, 8);
 	uint8_t none[32] = { 1 };
 	begin(&w);
-	OK(&w, index_settle_known(
-		   w.ix, w.run, w.job, w.box, &p, where.sha256, &w.err));
-	ck_assert(
-	    !index_settle_known(w.ix, w.run, w.job, w.box, &p, none, &w.err));
+	OK(&w, index_settle_known(w.ix, w.run, w.job, w.box, &p, where.sha256,
+		   &w.known, &w.err));
+	ck_assert(!index_settle_known(
+	    w.ix, w.run, w.job, w.box, &p, none, &w.known, &w.err));
 	ck_assert_int_eq(w.err.code, ERR_DAMAGED);
 	commit(&w);
 	ck_assert_str_eq(now(&w), "7:8: 8:2:");

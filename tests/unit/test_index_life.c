@@ -8,7 +8,8 @@ Suite *suite_index_life(void);
 static void
 write_manifests(struct life *l)
 {
-	struct archive_port port = { .dir = l->w.dir, .index = l->w.ix };
+	struct archive_port port = { .state = {
+					 .dir = l->w.dir, .index = l->w.ix } };
 	OK(&l->w, runs_write_manifests(&port, &l->w.err));
 }
 

@@ -229,8 +229,8 @@ START_TEST(a_twin_is_told_if_it_is_the_only_one)
 	ck_assert_uint_eq(n, 1); /* ended in this run: it was moved */
 	struct placement p = as_sent(&where, 8);
 	begin(&w);
-	OK(&w, index_settle_known(
-		   w.ix, w.run, w.job, w.box, &p, where.sha256, &w.err));
+	OK(&w, index_settle_known(w.ix, w.run, w.job, w.box, &p, where.sha256,
+		   &w.known, &w.err));
 	commit(&w);
 	TWIN(size, IDATE, "one@x", NULL);
 	ck_assert_uint_eq(n, 2);
@@ -324,20 +324,20 @@ START_TEST(an_emailid_names_a_content)
 	struct placement p = as_sent(&where, 8);
 	p.email_id = "M6d99ac3275bb4e";
 	begin(&w);
-	OK(&w, index_settle_known(
-		   w.ix, w.run, w.job, w.box, &p, where.sha256, &w.err));
-	OK(&w, index_settle_known(
-		   w.ix, w.run, w.job, w.box, &p, where.sha256, &w.err));
+	OK(&w, index_settle_known(w.ix, w.run, w.job, w.box, &p, where.sha256,
+		   &w.known, &w.err));
+	OK(&w, index_settle_known(w.ix, w.run, w.job, w.box, &p, where.sha256,
+		   &w.known, &w.err));
 	commit(&w);
-	OK(&w, index_match_email(w.ix, w.source, p.email_id, where.size, hash,
-		   &found, &w.err));
+	OK(&w, index_match_email(w.ix, w.job, w.source, w.box, p.email_id,
+		   where.size, hash, &found, &w.err));
 	ck_assert(found);
 	ck_assert_mem_eq(hash, where.sha256, 32);
-	OK(&w, index_match_email(w.ix, w.source, p.email_id, where.size + 9,
-		   hash, &found, &w.err));
+	OK(&w, index_match_email(w.ix, w.job, w.source, w.box, p.email_id,
+		   where.size + 9, hash, &found, &w.err));
 	ck_assert(!found);
-	OK(&w, index_match_email(w.ix, w.archive, p.email_id, where.size, hash,
-		   &found, &w.err));
+	OK(&w, index_match_email(w.ix, w.job, w.archive, w.box, p.email_id,
+		   where.size, hash, &found, &w.err));
 	ck_assert(!found);
 	world_close(&w);
 }
