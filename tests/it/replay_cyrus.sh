@@ -6,7 +6,8 @@
 cyrus=$W/cyrus
 end_cyrus() {
 	local status=$?
-	trap - EXIT
+	set +e
+	trap - ERR EXIT
 	[ ! -e "$cyrus/env" ] || "$TOP/tests/lib/cyrus" stop "$cyrus"
 	(exit "$status")
 	clean_up
