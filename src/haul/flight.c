@@ -322,6 +322,14 @@ reconnect(struct flight *f, const struct err *why, struct err *err)
 	       (flight_open_there(f, err) && bring_back(f, why, err));
 }
 
+/* The connection lives on. One that ended with such words (BYE) is lost like
+ * any other, and with it perhaps what was sent. */
+static bool
+is_pause(const struct err *err)
+{
+	return err->code == ERR_THROTTLE && err->scope < ERR_ACCOUNT;
+}
+
 /* True: what failed may be done once more. */
 static bool
 recover(struct flight *f, struct err *err)
@@ -330,7 +338,7 @@ recover(struct flight *f, struct err *err)
 	if (err->scope > ERR_ACCOUNT ||
 	    (err->code != ERR_THROTTLE && !err->transient))
 		return false;
-	if (err->code == ERR_THROTTLE && f->target->data != NULL)
+	if (is_pause(err) && f->target->data != NULL)
 		return retry_wait(&f->retry, err, f->meter, &f->parked);
 	do
 		if (!retry_wait(&f->retry, err, f->meter, &f->parked))
@@ -512,7 +520,7 @@ send_one_batch(struct flight *f, struct err *err)
 			wait_again(f, list, n);
 		/* Nor does one before anything was handed over. */
 		if (ok && !(ok = hand_over(f, list, n, err)) &&
-		    err->code == ERR_THROTTLE)
+		    is_pause(err))
 			wait_again(f, list, n);
 	}
 	free(list);
