@@ -8,25 +8,6 @@
 #include "base/mem.h"
 #include "index/repack.h"
 
-enum { RUNS_STEP = 64 };
-
-struct runs {
-	struct index_run *array; /* owned */
-	size_t n;
-};
-
-static bool
-add_run(void *arg, const struct index_run *run)
-{
-	struct runs *runs = arg;
-	if (runs->n % RUNS_STEP == 0)
-		runs->array = mem_grow(
-		    runs->array, runs->n + RUNS_STEP, sizeof(*runs->array));
-	runs->array[runs->n++] = *run;
-
-	return true;
-}
-
 static const char *const states[] = {
 	[RUN_OPEN] = "open",
 	[RUN_COMPLETE] = "complete",
@@ -240,11 +221,12 @@ write_manifest(struct archive_port *p, const struct index_run *run,
 bool
 runs_write_manifests(struct archive_port *p, struct err *err)
 {
-	struct runs runs = { 0 };
-	bool ok = index_runs(p->state.index, -1, add_run, &runs, err);
+	struct index_run *runs;
+	size_t n;
+	bool ok = state_runs(&p->state, &runs, &n, err);
 	const struct index_run *previous = NULL;
-	for (size_t i = 0; ok && i < runs.n; i++) {
-		struct index_run *run = &runs.array[i];
+	for (size_t i = 0; ok && i < n; i++) {
+		struct index_run *run = &runs[i];
 		if (run->state == RUN_OPEN)
 			continue;
 		if (!run->has_manifest)
@@ -252,7 +234,7 @@ runs_write_manifests(struct archive_port *p, struct err *err)
 			    p, run, previous, run->manifest, err);
 		previous = run;
 	}
-	free(runs.array);
+	free(runs);
 
 	return ok;
 }

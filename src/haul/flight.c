@@ -519,8 +519,7 @@ send_one_batch(struct flight *f, struct err *err)
 		if (!ok && f->target->data != NULL)
 			wait_again(f, list, n);
 		/* Nor does one before anything was handed over. */
-		if (ok && !(ok = hand_over(f, list, n, err)) &&
-		    is_pause(err))
+		if (ok && !(ok = hand_over(f, list, n, err)) && is_pause(err))
 			wait_again(f, list, n);
 	}
 	free(list);
